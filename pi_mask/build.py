@@ -1,0 +1,199 @@
+"""Choose the concrete classes that the settings name.
+
+Back ends are imported only when chosen: a desktop has no picamera2, a Pi no webcam.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pi_mask.detector import Detector
+from pi_mask.errors import EdgeTpuError, UsageError
+from pi_mask.manifest import Manifest, find_manifest, load_manifest, read_model
+from pi_mask.pipeline import Parts, Pipeline
+from pi_mask.policy import DoorPolicy
+from pi_mask.settings import CameraSettings, IndicatorSettings, ModelSettings, Settings
+from pi_mask.tracker import Tracker
+from pi_mask.types import MaskLabel
+
+if TYPE_CHECKING:
+    from pi_mask.camera.base import Camera
+    from pi_mask.indicator.base import Indicator
+    from pi_mask.inference.base import Interpreter
+
+
+def _picamera(settings: CameraSettings) -> Camera:
+    from pi_mask.camera.picamera import PicameraCamera
+
+    number = settings.source or "0"
+    if not number.isdecimal():
+        raise UsageError(f"A Pi camera has a number, not the source '{number}'. Use --source 0, or --camera webcam.")
+    return PicameraCamera(
+        width=settings.width,
+        height=settings.height,
+        fps=settings.fps,
+        timeout_s=settings.timeout_s,
+        camera_index=int(number),
+    )
+
+
+def _webcam(settings: CameraSettings) -> Camera:
+    from pi_mask.camera.webcam import WebcamCamera
+
+    return WebcamCamera(
+        settings.source,
+        width=settings.width,
+        height=settings.height,
+        fps=settings.fps,
+        timeout_s=settings.timeout_s,
+    )
+
+
+def _files(settings: CameraSettings) -> Camera:
+    from pi_mask.camera.files import FilesCamera
+
+    if not settings.source:
+        raise UsageError("--camera files needs something to play. Add --source with an image, folder or video.")
+    return FilesCamera([Path(settings.source)], realtime=settings.realtime)
+
+
+def _gpio(settings: IndicatorSettings) -> Indicator:
+    from pi_mask.indicator.gpio import GpioIndicator
+
+    return GpioIndicator(settings.gpio)
+
+
+def _console(_settings: IndicatorSettings) -> Indicator:
+    from pi_mask.indicator.console import ConsoleIndicator
+
+    return ConsoleIndicator()
+
+
+CAMERAS: Mapping[str, Callable[[CameraSettings], Camera]] = {
+    "picamera": _picamera,
+    "webcam": _webcam,
+    "files": _files,
+}
+INDICATORS: Mapping[str, Callable[[IndicatorSettings], Indicator]] = {"gpio": _gpio, "console": _console}
+
+
+@dataclass(frozen=True, slots=True)
+class _ModelFiles:
+    """The checked contents of a model's files."""
+
+    manifest: Manifest
+    cpu: bytes
+    edgetpu: bytes | None
+
+
+def _cpu(files: _ModelFiles, settings: ModelSettings) -> Interpreter:
+    from pi_mask.inference.cpu import CpuInterpreter
+
+    return CpuInterpreter(files.cpu, threads=settings.threads)
+
+
+def _edgetpu(files: _ModelFiles, settings: ModelSettings) -> Interpreter:
+    from pi_mask.inference.probe import open_probed
+
+    return open_probed(_compiled(files), device=settings.device)
+
+
+def _compiled(files: _ModelFiles) -> bytes:
+    if files.edgetpu is None:
+        raise EdgeTpuError(
+            f"Model {files.manifest.name} has no file compiled for the Edge TPU. "
+            "Get it from the release page (docs/edge-tpu.md), or use --accelerator cpu."
+        )
+    return files.edgetpu
+
+
+def _auto(files: _ModelFiles, settings: ModelSettings) -> Interpreter:
+    from pi_mask.inference.auto import AutoInterpreter
+    from pi_mask.inference.probe import is_available
+
+    def is_back() -> bool:
+        return files.edgetpu is not None and is_available(files.edgetpu, device=settings.device)
+
+    return AutoInterpreter(lambda: _edgetpu(files, settings), lambda: _cpu(files, settings), is_back)
+
+
+INTERPRETERS: Mapping[str, Callable[[_ModelFiles, ModelSettings], Interpreter]] = {
+    "auto": _auto,
+    "edgetpu": _edgetpu,
+    "cpu": _cpu,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedDetector:
+    """A detector, ready to run, with what it was made from."""
+
+    detector: Detector
+    manifest: Manifest
+    interpreter: Interpreter
+
+
+@contextmanager
+def open_detector(settings: ModelSettings) -> Iterator[OpenedDetector]:
+    """Load, verify and start the model that the settings name.
+
+    Raises:
+        ModelError: The model is unusable or does not match its manifest.
+        EdgeTpuError: ``accelerator`` is "edgetpu" and there is none.
+    """
+    path = find_manifest(settings.name)
+    manifest = load_manifest(path)
+    compiled = None
+    if manifest.edgetpu is not None and settings.accelerator != "cpu":
+        compiled = read_model(path, manifest.edgetpu)
+    files = _ModelFiles(manifest, read_model(path, manifest.cpu), compiled)
+    thresholds = None if settings.min_score is None else dict.fromkeys(MaskLabel, settings.min_score)
+    with closing(INTERPRETERS[settings.accelerator](files, settings)) as interpreter:
+        detector = Detector(
+            interpreter, manifest, thresholds=thresholds, iou_threshold=settings.iou_threshold
+        )
+        yield OpenedDetector(detector, manifest, interpreter)
+
+
+@contextmanager
+def open_pipeline(
+    settings: Settings, *, camera: Camera | None = None, indicator: Indicator | None = None
+) -> Iterator[Pipeline]:
+    """Open everything that a door needs; on leaving, outputs are off and devices released.
+
+    Args:
+        settings: Complete and valid.
+        camera: In place of the one that the settings name; closed here.
+        indicator: In place of the one that the settings name; closed here.
+
+    Raises:
+        PiMaskError: A part cannot be opened; those opened before it are closed.
+    """
+    with ExitStack() as stack:
+        # The indicator comes first, so that it is closed last: its lights go off whatever else fails.
+        shown_on = stack.enter_context(closing(indicator or INDICATORS[settings.indicator.kind](settings.indicator)))
+        opened = stack.enter_context(open_detector(settings.model))
+        filmed_by = stack.enter_context(closing(camera or CAMERAS[settings.camera.kind](settings.camera)))
+        tracker = Tracker(
+            settings.tracker.iou_threshold,
+            settings.tracker.max_age_s,
+            settings.tracker.max_votes,
+            settings.tracker.min_hits,
+        )
+        policy = DoorPolicy(settings.policy)
+        # "auto" promises a TPU; a CPU that was asked for by name is nothing to warn about.
+        wants_edgetpu = settings.model.accelerator == "auto"
+        yield Pipeline(
+            Parts(
+                filmed_by,
+                opened.detector,
+                tracker,
+                policy,
+                shown_on,
+                lambda: wants_edgetpu and opened.interpreter.device == "cpu",
+            )
+        )

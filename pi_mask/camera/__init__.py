@@ -1,0 +1,1 @@
+"""Turn a device or files into Frames."""

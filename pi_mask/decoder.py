@@ -1,0 +1,158 @@
+"""Turn a network's raw output tensors into candidate boxes.
+
+Heads (S = stride, cx, cy = the cell's centre in input pixels, t = dequantised raw values, σ = logistic function):
+
+- ``ssd``: anchor-free, one box a cell. Scores are ``σ(t)`` per label. The four box values are the logarithms of
+  the distances to the left, top, right and bottom edge in strides: ``xmin = cx − S·exp(t₀)`` and so on
+  (FCOS, Tian et al. 2019). Quantising the logarithm makes the error relative to the face's size: 8 bits over
+  e⁻¹·⁵…e³ are steps of 1.8 %.
+- ``yolov5``: A anchors a cell, tensors with A·C channels. Score = ``σ(objectness)·σ(t)``;
+  ``centre = cx + S·(2σ(t₀) − 1)``, ``size = anchor·(2σ(t₂))²`` (YOLOv5 v6.0).
+
+Raw integers are compared with a threshold moved into the integer domain first; only survivors are dequantised.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pi_mask.errors import ModelError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pi_mask.inference.base import ModelSpec, TensorSpec
+    from pi_mask.manifest import Head, Level
+
+Float = np.float32
+# exp(t) beyond this is wider than any input: it keeps garbage finite.
+_MAX_LOG_DISTANCE = 6.0
+_BOX_VALUES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Boxes above the threshold, before suppression.
+
+    Attributes:
+        boxes: N × 4 float32: xmin, ymin, xmax, ymax in input pixels, not clipped.
+        scores: N × labels float32, 0 to 1, in the manifest's order of labels.
+    """
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+
+def logit(probability: float) -> float:
+    """Inverse of the logistic function."""
+    return math.log(probability / (1.0 - probability))
+
+
+def quantised_threshold(real: float, spec: TensorSpec) -> float:
+    """Smallest value of the tensor's own type that means at least ``real``; may lie outside the type's range."""
+    if spec.scale == 0.0:
+        return real
+    # The rounding guard: a real value that is exactly a step must not be lifted to the next one.
+    return math.ceil(real / spec.scale + spec.zero_point - 1e-6)
+
+
+def dequantise(values: NDArray[Any], spec: TensorSpec) -> NDArray[np.float32]:
+    """Real values of raw ones; float tensors pass through."""
+    if spec.scale == 0.0:
+        return values.astype(Float, copy=False)
+    return (values.astype(Float) - Float(spec.zero_point)) * Float(spec.scale)
+
+
+def sigmoid(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logistic function by tanh, which cannot overflow."""
+    result: NDArray[np.float32] = 0.5 + 0.5 * np.tanh(0.5 * values)
+    return result
+
+
+class _LevelDecoder:
+    """Decodes one pyramid level of either head; the constants are computed once."""
+
+    def __init__(self, head: str, level: Level, spec: ModelSpec, n_labels: int) -> None:
+        self._index = {kind: position for kind, position in level.outputs.items()}
+        if max(self._index.values()) >= len(spec.outputs):
+            raise ModelError(f"The manifest names output {max(self._index.values())}, the model has {len(spec.outputs)}.")
+        self._spec = {kind: spec.outputs[position] for kind, position in self._index.items()}
+        self._n_anchors = max(1, len(level.anchors))
+        rows, columns = spec.input.shape[1] // level.stride, spec.input.shape[2] // level.stride
+        depth = {"scores": n_labels, "boxes": _BOX_VALUES, "objectness": 1}
+        for kind, tensor in self._spec.items():
+            expected = (1, rows, columns, self._n_anchors * depth[kind])
+            if tensor.shape != expected:
+                raise ModelError(
+                    f"Output {tensor.name} has shape {tensor.shape}, the manifest says {expected} "
+                    f"({kind} at stride {level.stride}). Use the manifest that came with the model."
+                )
+        cells = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1).reshape(-1, 2)
+        centres = (cells + 0.5) * level.stride
+        self._centres = np.repeat(centres, self._n_anchors, axis=0).astype(Float)
+        anchors = np.asarray(level.anchors or [(0.0, 0.0)], Float)
+        self._anchors = np.tile(anchors, (rows * columns, 1))
+        self._stride = Float(level.stride)
+        self._n_labels = n_labels
+        self._decode_boxes = self._distances if head == "ssd" else self._anchored
+
+    def decode(self, outputs: Sequence[NDArray[Any]], thresholds: Sequence[float]) -> Candidates:
+        """Candidates whose best label reaches its threshold (0 to 1, one a label)."""
+        raw = outputs[self._index["scores"]].reshape(-1, self._n_labels)
+        limits = [quantised_threshold(logit(p), self._spec["scores"]) for p in thresholds]
+        # A score is at most its factor: testing each factor alone never loses a candidate.
+        passing = raw[:, 0] >= limits[0]
+        for label in range(1, self._n_labels):
+            passing |= raw[:, label] >= limits[label]
+        if "objectness" in self._index:
+            objectness = outputs[self._index["objectness"]].reshape(-1)
+            passing &= objectness >= quantised_threshold(logit(min(thresholds)), self._spec["objectness"])
+        kept = np.flatnonzero(passing)
+        scores = sigmoid(dequantise(raw[kept], self._spec["scores"]))
+        if "objectness" in self._index:
+            scores = scores * sigmoid(dequantise(objectness[kept], self._spec["objectness"]))[:, None]
+            confident = (scores >= np.asarray(thresholds, Float)).any(axis=1)
+            kept, scores = kept[confident], scores[confident]
+        values = outputs[self._index["boxes"]].reshape(-1, _BOX_VALUES)[kept]
+        return Candidates(self._decode_boxes(dequantise(values, self._spec["boxes"]), kept), scores)
+
+    def _distances(self, values: NDArray[np.float32], kept: NDArray[np.intp]) -> NDArray[np.float32]:
+        distances = np.exp(np.minimum(values, _MAX_LOG_DISTANCE)) * self._stride
+        centres = self._centres[kept]
+        return np.concatenate([centres - distances[:, :2], centres + distances[:, 2:]], axis=1)
+
+    def _anchored(self, values: NDArray[np.float32], kept: NDArray[np.intp]) -> NDArray[np.float32]:
+        activated = 2.0 * sigmoid(values)
+        centres = self._centres[kept] + (activated[:, :2] - 1.0) * self._stride
+        halves = 0.5 * activated[:, 2:] ** 2 * self._anchors[kept]
+        return np.concatenate([centres - halves, centres + halves], axis=1)
+
+
+class Decoder:
+    """Decodes all levels of a model.
+
+    Args:
+        head: From the manifest.
+        spec: From the model file; shapes are checked against the head.
+        thresholds: Lowest score per label, 0 to 1 exclusive, in the manifest's order of labels.
+
+    Raises:
+        ModelError: The model's outputs are not what the head describes.
+    """
+
+    def __init__(self, head: Head, spec: ModelSpec, thresholds: Sequence[float]) -> None:
+        self._levels = [_LevelDecoder(head.kind, level, spec, len(thresholds)) for level in head.levels]
+        self._thresholds = tuple(thresholds)
+
+    def decode(self, outputs: Sequence[NDArray[Any]]) -> Candidates:
+        """Candidates of all levels; NaN scores of a broken float model are never candidates."""
+        found = [level.decode(outputs, self._thresholds) for level in self._levels]
+        return Candidates(
+            np.concatenate([candidates.boxes for candidates in found]),
+            np.concatenate([candidates.scores for candidates in found]),
+        )

@@ -1,0 +1,181 @@
+"""Find faces in frames with a detection model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from pi_mask.decoder import Candidates, Decoder
+from pi_mask.errors import ModelError
+from pi_mask.types import BoundingBox, Detection, Latency, MaskLabel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pi_mask.inference.base import Interpreter, ModelSpec
+    from pi_mask.manifest import Manifest
+    from pi_mask.types import Frame, Image
+
+# A crowd of this many faces is no door; the bound keeps suppression cheap on a frame of noise.
+_MAX_CANDIDATES = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a frame lies in the model's input: ``input = frame × scale + offset``."""
+
+    scale_x: float
+    scale_y: float
+    offset_x: int
+    offset_y: int
+    width: int
+    height: int
+
+
+def place(frame_width: int, frame_height: int, width: int, height: int, *, letterbox: bool) -> Placement:
+    """Fit a frame into the input: centred with its proportions kept, or stretched.
+
+    Args:
+        frame_width: Of the frame, pixels, at least 1.
+        frame_height: Of the frame, pixels, at least 1.
+        width: Of the model's input, pixels.
+        height: Of the model's input, pixels.
+        letterbox: Keep the proportions and pad.
+    """
+    if not letterbox:
+        return Placement(width / frame_width, height / frame_height, 0, 0, width, height)
+    scale = min(width / frame_width, height / frame_height)
+    inner_width = min(width, max(1, round(frame_width * scale)))
+    inner_height = min(height, max(1, round(frame_height * scale)))
+    return Placement(
+        inner_width / frame_width,
+        inner_height / frame_height,
+        (width - inner_width) // 2,
+        (height - inner_height) // 2,
+        inner_width,
+        inner_height,
+    )
+
+
+def suppress(candidates: Candidates, iou_threshold: float) -> NDArray[np.intp]:
+    """Greedy non-maximum suppression over all labels together: one face never carries two labels.
+
+    Returns:
+        Positions of the kept candidates, best score first.
+    """
+    if not len(candidates.boxes):
+        return np.zeros(0, np.intp)
+    sizes = candidates.boxes[:, 2:] - candidates.boxes[:, :2]
+    rectangles = np.concatenate([candidates.boxes[:, :2], sizes], axis=1)
+    best = candidates.scores.max(axis=1)
+    kept = cv2.dnn.NMSBoxes(rectangles, best, 0.0, iou_threshold, top_k=_MAX_CANDIDATES)  # type: ignore[arg-type]
+    return np.asarray(kept, np.intp).reshape(-1)
+
+
+class Detector:
+    """Runs one model on frames of any size.
+
+    Not safe for use by several threads: the input tensor is one buffer, filled anew for each frame.
+
+    Args:
+        interpreter: The loaded model; the caller closes it.
+        manifest: Labels, head and thresholds of that model.
+        thresholds: Lowest score per label, 0 to 1, in place of the manifest's.
+        iou_threshold: Overlap above which two boxes are one face, in place of the manifest's.
+
+    Raises:
+        ModelError: The model's tensors are not what the manifest says.
+    """
+
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        manifest: Manifest,
+        *,
+        thresholds: Mapping[MaskLabel, float] | None = None,
+        iou_threshold: float | None = None,
+    ) -> None:
+        self._interpreter = interpreter
+        self._manifest = manifest
+        self._labels = manifest.labels
+        limits = thresholds or manifest.thresholds
+        self._limits = np.asarray([limits[label] for label in self._labels], np.float32)
+        self._iou_threshold = iou_threshold or manifest.iou_threshold
+        _check_input(interpreter.spec, manifest)
+        self._decoder = Decoder(manifest.head, interpreter.spec, [limits[label] for label in self._labels])
+        self._input = np.full(interpreter.spec.input.shape, manifest.input.fill, np.uint8)
+        self._last_size: tuple[int, int] = (0, 0)
+        self._placement = Placement(1.0, 1.0, 0, 0, 1, 1)
+
+    def detect(self, frame: Frame) -> tuple[tuple[Detection, ...], Latency]:
+        """Detections of one frame, best score first, with the milliseconds they took.
+
+        Raises:
+            EdgeTpuError: The accelerator failed.
+            ModelError: The runtime refused.
+        """
+        start = time.perf_counter()
+        placement = self._fill_input(frame.image)
+        filled = time.perf_counter()
+        outputs = self._interpreter.invoke(self._input)
+        inferred = time.perf_counter()
+        candidates = self._decoder.decode(outputs)
+        detections = self._to_detections(candidates, placement, frame.image.shape)
+        end = time.perf_counter()
+        return detections, Latency((filled - start) * 1e3, (inferred - filled) * 1e3, (end - inferred) * 1e3)
+
+    def _fill_input(self, image: Image) -> Placement:
+        """Scale the frame into the input buffer; the padding is repainted only when the frame's size changes."""
+        height, width = image.shape[:2]
+        if (width, height) != self._last_size:
+            self._last_size = (width, height)
+            wanted = self._manifest.input
+            self._placement = place(width, height, wanted.width, wanted.height, letterbox=wanted.letterbox)
+            self._input.fill(wanted.fill)
+        p = self._placement
+        region = self._input[0, p.offset_y : p.offset_y + p.height, p.offset_x : p.offset_x + p.width]
+        if (p.width, p.height) == (width, height):
+            np.copyto(region, image)
+            return p
+        # Area averaging when shrinking: bilinear would skip pixels and small faces would flicker.
+        method = cv2.INTER_AREA if p.width < width else cv2.INTER_LINEAR
+        cv2.resize(image, (p.width, p.height), dst=region, interpolation=method)
+        return p
+
+    def _to_detections(
+        self, candidates: Candidates, placement: Placement, shape: tuple[int, ...]
+    ) -> tuple[Detection, ...]:
+        kept = suppress(candidates, self._iou_threshold)
+        if not len(kept):
+            return ()
+        offset = np.array([placement.offset_x, placement.offset_y] * 2, np.float32)
+        scale = np.array([placement.scale_x, placement.scale_y] * 2, np.float32)
+        limit = np.array([shape[1], shape[0]] * 2, np.float32)
+        boxes = ((candidates.boxes[kept] - offset) / scale).clip(0, limit)
+        scores = candidates.scores[kept]
+        # A label below its own threshold can't win, however weak the others are.
+        winners = np.where(scores >= self._limits, scores, -1.0).argmax(axis=1)
+        return tuple(
+            Detection(
+                BoundingBox(*map(float, box)),
+                self._labels[winner],
+                float(row[winner]),
+                dict(zip(self._labels, map(float, row), strict=True)),
+            )
+            for box, row, winner in zip(boxes, scores, winners, strict=True)
+            if box[2] > box[0] and box[3] > box[1]  # all of it lay in the padding
+        )
+
+
+def _check_input(spec: ModelSpec, manifest: Manifest) -> None:
+    expected = (1, manifest.input.height, manifest.input.width, 3)
+    if spec.input.shape != expected or spec.input.dtype != "uint8":
+        raise ModelError(
+            f"Model {manifest.name} takes {spec.input.dtype} {spec.input.shape}, its manifest says uint8 {expected}. "
+            "Use the manifest that came with the model."
+        )

@@ -1,0 +1,1 @@
+"""Show a Verdict to the person at the door."""

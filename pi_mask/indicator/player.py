@@ -1,0 +1,59 @@
+"""Play a scene tick by tick."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TypeAlias
+
+from pi_mask.indicator.patterns import TICK_S, Part, Scene
+
+logger = logging.getLogger(__name__)
+
+THREAD_NAME = "pi-mask-lamps"
+
+Wait: TypeAlias = Callable[[threading.Event, float], bool]
+"""Waits at most so many seconds for the event; True when it is set, which ends the scene."""
+
+
+class Player:
+    """Draw a scene's first tick at once, the others from a thread that lives only while something moves.
+
+    gpiozero's own ``blink()`` runs one thread a device, which drift apart, and cannot blink twice.
+
+    Args:
+        draw: Called with the parts that are on; never by two threads at a time.
+        wait: Stands in for ``threading.Event.wait`` in tests.
+    """
+
+    def __init__(self, draw: Callable[[frozenset[Part]], None], wait: Wait = threading.Event.wait) -> None:
+        self._draw = draw
+        self._wait = wait
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def play(self, scene: Scene) -> None:
+        """Replace what is playing; what ``draw`` raises for the first tick rises from here."""
+        self.stop()
+        self._draw(scene.lit(0))
+        if scene.later_ticks():
+            self._stopping.clear()
+            self._thread = threading.Thread(target=self._run, args=(scene,), name=THREAD_NAME, daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Return when nothing draws any more; the parts keep their last state."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _run(self, scene: Scene) -> None:
+        try:
+            for tick in scene.later_ticks():
+                if self._wait(self._stopping, TICK_S):
+                    return
+                self._draw(scene.lit(tick))
+        except Exception as error:  # any pin library's error; the next change of verdict meets it again
+            logger.error("The lamps stopped moving: %s. Check the wiring, then restart pi-mask.", error)

@@ -1,0 +1,1 @@
+"""Run a detection model on an accelerator."""

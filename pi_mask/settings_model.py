@@ -1,0 +1,396 @@
+"""Define every setting together with the reason for its default."""
+
+from __future__ import annotations
+
+import re
+from datetime import time
+from itertools import combinations
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+_LONGEST_PATH = 4096  # Linux's PATH_MAX; a bound also makes pydantic refuse what is not UTF-8
+_CLOCK = r"([01][0-9]|2[0-3]):([0-5][0-9])"
+_QUIET_HOURS = re.compile(rf"{_CLOCK}-{_CLOCK}")
+
+
+class Zone(NamedTuple):
+    """A part of the frame; each side is a fraction of the frame's width or height, 0 at the top left."""
+
+    xmin: Fraction
+    ymin: Fraction
+    xmax: Fraction
+    ymax: Fraction
+
+
+class _Section(BaseModel):
+    """What all sections share: frozen, no unknown keys, no silent conversion, no infinite numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def _conflict(keys: list[str], rule: str) -> PydanticCustomError:
+    """An error about several keys of one section, so that the message can name each with its source."""
+    return PydanticCustomError("conflict", "{rule}", {"keys": keys, "rule": rule})
+
+
+class CameraSettings(_Section):
+    """Where the frames come from."""
+
+    kind: Literal["picamera", "webcam", "files"] = Field(
+        default="picamera",
+        description="Kind of camera. picamera, because the device at the door is a Raspberry Pi with its "
+        "own camera; webcam is any USB or network camera, files is for trying things out.",
+    )
+    source: str = Field(
+        default="",
+        max_length=_LONGEST_PATH,
+        description="Which camera or file: a number or /dev path or URL for webcam, a number for picamera, "
+        'an image, folder or video for files. "" is the first camera found, which is the only one on most '
+        "devices.",
+    )
+    width: int = Field(
+        default=640,
+        ge=64,
+        le=4096,
+        description="Width of a frame in pixels. 640, because every USB camera and the Pi's image processor "
+        "deliver it, and it holds a face at 2 m with some 40 pixels; more costs time, the model sees less "
+        "anyway.",
+    )
+    height: int = Field(
+        default=480,
+        ge=64,
+        le=4096,
+        description="Height of a frame in pixels. 480 goes with a width of 640: 4:3 is the sensor's own "
+        "shape, so nobody is cut off above or below.",
+    )
+    fps: float = Field(
+        default=30.0,
+        ge=1,
+        le=120,
+        description="Frames a second asked of the camera. 30, what nearly every camera can do; frames that "
+        "the model has no time for are skipped, so asking for more than needed only makes the newest one "
+        "newer.",
+    )
+    timeout_s: float = Field(
+        default=5.0,
+        ge=0.5,
+        le=60,
+        description="Seconds without a frame after which the camera counts as stalled. 5, because a USB "
+        "camera may take some seconds to wake, while a door must not show an old light for longer.",
+    )
+    realtime: bool = Field(
+        default=False,
+        description="Play files at their own frame rate. false, because a recording is judged by its own "
+        "timestamps and gives the same verdicts as fast as it can be read; true is for watching.",
+    )
+
+
+class ModelSettings(_Section):
+    """Which network looks for faces, and on what."""
+
+    name: str = Field(
+        default="",
+        max_length=_LONGEST_PATH,
+        description='Name of a shipped model or path of a .tflite file beside its manifest. "" is the '
+        "shipped default, the one whose measurements the README gives.",
+    )
+    accelerator: Literal["auto", "edgetpu", "cpu"] = Field(
+        default="auto",
+        description="Where the model runs. auto takes the Edge TPU and steps down to the CPU with a warning "
+        "and the amber sign, because a slower answer is better than none; edgetpu refuses to start without "
+        "one.",
+    )
+    device: str = Field(
+        default="",
+        max_length=64,
+        description='Edge TPU in libedgetpu\'s words, such as "usb", "usb:1" or "pci:0". "" is the '
+        "first one found, because most devices have one.",
+    )
+    threads: int = Field(
+        default=2,
+        ge=1,
+        le=16,
+        description="CPU threads for the model. 2, half the cores of a Pi, so that the camera and the "
+        "system keep theirs and the board stays cooler; without effect on what runs on the Edge TPU.",
+    )
+    min_score: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description='Smallest score of a face that is believed, for all labels alike. "none" takes the '
+        "thresholds per label from the model's manifest, where they were chosen on pictures never trained "
+        "on.",
+    )
+    iou_threshold: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description='Overlap (intersection over union) above which two boxes are taken for one face. "none" '
+        "takes it from the model's manifest, because it belongs to how the model was trained.",
+    )
+
+
+class TrackerSettings(_Section):
+    """How detections become people over time, in the words of SORT (Bewley et al. 2016)."""
+
+    iou_threshold: float = Field(
+        default=0.3,
+        gt=0,
+        lt=1,
+        description="Smallest overlap (intersection over union) of a face with its last box. 0.3, SORT's "
+        "own value: at 10 frames a second somebody who walks up overlaps far more, two people side by side "
+        "less.",
+    )
+    min_hits: int = Field(
+        default=2,
+        ge=1,
+        le=10,
+        description="Detections before a face counts as a person. 2, because most false alarms last for a "
+        "single frame, and a second frame costs a third of a second even on a slow board.",
+    )
+    max_age_s: float = Field(
+        default=0.8,
+        gt=0,
+        le=10,
+        description="Seconds after which somebody no longer seen is forgotten. 0.8 outlasts two missed "
+        "frames at 3 frames a second, yet ends before the next person stands in the same place. Frames "
+        "further apart than this never make a person.",
+    )
+    max_votes: int = Field(
+        default=64,
+        ge=30,
+        le=1000,
+        description="Votes kept per person, so that memory stays bounded however long somebody stays. 64 "
+        "fill the policy's window of 1.5 s at up to 42 frames a second; more frames shorten the window, no "
+        "harm done.",
+    )
+
+
+class PolicySettings(_Section):
+    """When the door says what."""
+
+    who: Literal["nearest", "everybody"] = Field(
+        default="nearest",
+        description="Whose mask decides. nearest, because a door lets in one person at a time; everybody "
+        "takes the worst case among all in the zone, and one who is still being checked holds back green.",
+    )
+    zone: Zone = Field(
+        default=Zone(0.0, 0.0, 1.0, 1.0),
+        description="Part of the frame that counts: xmin, ymin, xmax, ymax as fractions of its width and "
+        "height; a face counts when the centre of its box lies inside. The whole frame, because where "
+        "people stand is for the owner to say (see pi-mask calibrate).",
+        json_schema_extra={
+            "allowed": "four numbers from 0 to 1: xmin, ymin, xmax, ymax, with xmin < xmax and ymin < ymax"
+        },
+    )
+    min_face_px: float = Field(
+        default=40.0,
+        ge=0,
+        le=4096,
+        description="Smallest face that counts, its box's shorter side in pixels of the frame. 40 at "
+        "640×480: an adult's face (15 cm) at 2 m under the Camera Module's 62° lens. Who is further away is "
+        "passing by, and the model sees too little of the mask.",
+    )
+    takeover_ratio: float = Field(
+        default=1.2,
+        ge=1,
+        le=4,
+        description="How many times larger (square root of the box's area) another face must be to take "
+        "over as the nearest. 1.2, a sixth less far away, more than a box's jitter: two people side by side "
+        "don't flicker.",
+    )
+    vote_window_s: float = Field(
+        default=1.5,
+        ge=0.2,
+        le=10,
+        description="Seconds for which a look at a face counts. 1.5 holds five looks at 3 frames a second, "
+        "so that one wrong one can be outvoted, and lets a mask pulled down turn the light within about 0.9 "
+        "s.",
+    )
+    min_votes: int = Field(
+        default=3,
+        ge=1,
+        le=30,
+        description="Looks of its own colour that a verdict needs within the window. 3 outvotes one error "
+        "and takes 0.2 s at 10 frames a second, 0.7 s at 3.",
+    )
+    green_share: float = Field(
+        default=0.75,
+        gt=0.5,
+        le=1,
+        description="Share of the looks in the window that must see a mask before green appears. 0.75, "
+        "stricter than red, because a wrong green is the costly mistake; one wrong look in four is forgiven.",
+    )
+    red_share: float = Field(
+        default=0.6,
+        gt=0.5,
+        le=1,
+        description="Share of the looks in the window that must see no mask, or one worn wrongly, before "
+        "red appears. 0.6 is a clear majority that a mask pulled down reaches in 0.9 s.",
+    )
+    keep_share: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="Share of the looks that keeps a verdict already shown. 0.5, below both others, so that "
+        "a light near the border stays instead of flickering (hysteresis).",
+    )
+    hold_green_s: float = Field(
+        default=0.4,
+        ge=0,
+        le=2,
+        description="Seconds for which green outlasts the last look at a person whose face is missed. 0.4 "
+        "bridges one missed frame at 3 frames a second and no more, because green must rest on fresh looks: "
+        "those within the window must still carry it, or it ends at once.",
+    )
+    hold_red_s: float = Field(
+        default=0.8,
+        ge=0,
+        le=10,
+        description="Seconds for which red outlasts the last look that confirmed it, while the person is "
+        "missed or unsure. 0.8, longer than green, because turning the head must not clear it; it ends with "
+        "the person.",
+    )
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_is_not_empty(cls, zone: Zone) -> Zone:
+        if zone.xmin >= zone.xmax or zone.ymin >= zone.ymax:
+            raise ValueError("an empty zone")
+        return zone
+
+    @model_validator(mode="after")
+    def _times_and_shares_agree(self) -> PolicySettings:
+        if self.keep_share > min(self.green_share, self.red_share):
+            raise _conflict(
+                ["keep_share", "green_share", "red_share"],
+                "Keeping a verdict must not need more than reaching it: lower keep_share.",
+            )
+        if self.hold_green_s >= self.vote_window_s:
+            raise _conflict(
+                ["hold_green_s", "vote_window_s"],
+                "Green must end before the looks it rests on are too old: lower hold_green_s.",
+            )
+        return self
+
+
+class GpioSettings(_Section):
+    """Which pin drives what; pins are BCM numbers."""
+
+    pin_factory: Literal["auto", "lgpio", "rpigpio", "pigpio", "native", "mock"] = Field(
+        default="auto",
+        description="Library that drives the pins. auto is gpiozero's own order (lgpio first, the one that "
+        "works on every Pi) and never mock; mock moves no pin and is only for trying things out.",
+    )
+    green_pin: int = Field(
+        default=17,
+        ge=0,
+        le=27,
+        description="Pin of the green light. 17 is header pin 11: the first of a row (11, 13, 15) beside a "
+        "ground, without a second job, and pulled low at boot.",
+    )
+    amber_pin: int = Field(
+        default=27, ge=0, le=27, description="Pin of the amber light. 27 is header pin 13, next to green's."
+    )
+    red_pin: int = Field(
+        default=22, ge=0, le=27, description="Pin of the red light. 22 is header pin 15, next to amber's."
+    )
+    buzzer_pin: int | None = Field(
+        default=23,
+        ge=0,
+        le=27,
+        description='Pin of an active buzzer; "none" without one. 23 is header pin 16, across from red\'s, '
+        "with a ground beside it.",
+    )
+    relay_pin: int | None = Field(
+        default=None,
+        ge=0,
+        le=27,
+        description='Pin of a door relay; "none" without one. "none", because a door that opens by itself '
+        "must be the owner's decision; 24 (header pin 18) is free for it.",
+    )
+    leds_active_high: bool = Field(
+        default=True,
+        description="The lights shine at 3.3 V. true, for an LED and its resistor from the pin to ground.",
+    )
+    buzzer_active_high: bool = Field(
+        default=True,
+        description="The buzzer sounds at 3.3 V. true, as an active buzzer from the pin to ground does.",
+    )
+    relay_active_high: bool = Field(
+        default=True,
+        description="The relay pulls at 3.3 V. true, because a pin is low at boot and after a crash; many "
+        "cheap boards are the other way round (false) and need a resistor that holds them off at boot.",
+    )
+    relay_mode: Literal["fail_secure", "fail_safe"] = Field(
+        default="fail_secure",
+        description="Where the relay goes without a verdict or without power. fail_secure pulls only to let "
+        "in; fail_safe pulls to keep shut, for doors that people must be able to leave by. fail_secure, "
+        "because an entrance that opens on a fault is no check; never wire an escape route so.",
+    )
+    buzzer_cooldown_s: float = Field(
+        default=5.0,
+        ge=0,
+        le=3600,
+        description="Seconds between two sounds. 5, so that one who puts on a mask at the door is reminded "
+        "once.",
+    )
+    quiet_hours: str = Field(
+        default="",
+        description='Local time without sounds, such as "22:00-06:30"; lights stay on. "" is never quiet, '
+        "because only the owner knows the neighbours.",
+        json_schema_extra={"allowed": '"" or two different times of day as "HH:MM-HH:MM"'},
+    )
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _quiet_hours_are_a_span(cls, text: str) -> str:
+        match = _QUIET_HOURS.fullmatch(text)
+        if text and (match is None or match.group(1, 2) == match.group(3, 4)):
+            raise ValueError("not a span of time")
+        return text
+
+    @model_validator(mode="after")
+    def _pins_differ(self) -> GpioSettings:
+        names = ("green_pin", "amber_pin", "red_pin", "buzzer_pin", "relay_pin")
+        wired = [(name, pin) for name in names if (pin := getattr(self, name)) is not None]
+        for (first, pin), (second, other) in combinations(wired, 2):
+            if pin == other:
+                raise _conflict([first, second], "A pin drives one part: give each its own.")
+        return self
+
+    def is_quiet(self, moment: time) -> bool:
+        """Whether ``moment``, local time of day, lies in the quiet hours: start included, end excluded."""
+        match = _QUIET_HOURS.fullmatch(self.quiet_hours)
+        if match is None:
+            return False
+        hour, minute, end_hour, end_minute = (int(number) for number in match.groups())
+        start, end = time(hour, minute), time(end_hour, end_minute)
+        if start < end:
+            return start <= moment < end
+        return moment >= start or moment < end
+
+
+class IndicatorSettings(_Section):
+    """Where verdicts are shown."""
+
+    kind: Literal["gpio", "console"] = Field(
+        default="gpio",
+        description="What shows the verdict. gpio, the lights at the door; console prints it and must be "
+        "asked for, so that a door never runs without its lights unnoticed.",
+    )
+    gpio: GpioSettings = GpioSettings()
+
+
+class Settings(_Section):
+    """All settings of pi-mask."""
+
+    camera: CameraSettings = CameraSettings()
+    model: ModelSettings = ModelSettings()
+    tracker: TrackerSettings = TrackerSettings()
+    policy: PolicySettings = PolicySettings()
+    indicator: IndicatorSettings = IndicatorSettings()

@@ -1,0 +1,1 @@
+"""Train, quantise and evaluate the detectors that pi_mask runs."""

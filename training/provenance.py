@@ -1,0 +1,44 @@
+"""Record what a result came from: configuration, commit, data and versions."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = ("torch", "lightning", "litert-torch", "ai-edge-quantizer", "ai-edge-litert", "numpy", "opencv-python-headless")
+
+
+def data_hash(annotations: Path) -> str:
+    """sha256 of an annotation file; it names every picture and box, so it changes with the data."""
+    return hashlib.sha256(annotations.read_bytes()).hexdigest()
+
+
+def commit() -> str:
+    """The checkout's commit, with "-dirty" when files differ from it; "unknown" outside a checkout."""
+    root = Path(__file__).parent.parent
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return result.stdout.strip()
+
+
+def provenance(config: Mapping[str, Any], data: Sequence[Path]) -> dict[str, Any]:
+    """Everything needed to repeat a run, ready for JSON."""
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "config": dict(config),
+        "commit": commit(),
+        "data": {path.name: data_hash(path) for path in data},
+        "versions": versions,
+    }
