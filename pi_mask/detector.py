@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pi_mask.inference.base import Interpreter, ModelSpec
-    from pi_mask.manifest import Manifest
+    from pi_mask.manifest import Manifest, ModelInput
     from pi_mask.types import Frame, Image
 
 # A crowd of this many faces is no door; the bound keeps suppression cheap on a frame of noise.
@@ -60,6 +60,31 @@ def place(frame_width: int, frame_height: int, width: int, height: int, *, lette
         inner_width,
         inner_height,
     )
+
+
+def letterbox(image: Image, wanted: ModelInput) -> Image:
+    """A new picture of the model's input size, made as the detector makes it; for calibration.
+
+    Args:
+        image: RGB, uint8, height × width × 3.
+        wanted: From the manifest.
+    """
+    canvas = np.full((wanted.height, wanted.width, 3), wanted.fill, np.uint8)
+    height, width = image.shape[:2]
+    _draw(image, canvas, place(width, height, wanted.width, wanted.height, letterbox=wanted.letterbox))
+    return canvas
+
+
+def _draw(image: Image, canvas: Image, p: Placement) -> None:
+    """Scale the picture into its place on the canvas, without a copy in between."""
+    region = canvas[p.offset_y : p.offset_y + p.height, p.offset_x : p.offset_x + p.width]
+    height, width = image.shape[:2]
+    if (p.width, p.height) == (width, height):
+        np.copyto(region, image)
+        return
+    # Area averaging when shrinking: bilinear would skip pixels and small faces would flicker.
+    method = cv2.INTER_AREA if p.width < width else cv2.INTER_LINEAR
+    cv2.resize(image, (p.width, p.height), dst=region, interpolation=method)
 
 
 def suppress(candidates: Candidates, iou_threshold: float) -> NDArray[np.intp]:
@@ -131,21 +156,14 @@ class Detector:
 
     def _fill_input(self, image: Image) -> Placement:
         """Scale the frame into the input buffer; the padding is repainted only when the frame's size changes."""
-        height, width = image.shape[:2]
-        if (width, height) != self._last_size:
-            self._last_size = (width, height)
+        size = (image.shape[1], image.shape[0])
+        if size != self._last_size:
+            self._last_size = size
             wanted = self._manifest.input
-            self._placement = place(width, height, wanted.width, wanted.height, letterbox=wanted.letterbox)
+            self._placement = place(*size, wanted.width, wanted.height, letterbox=wanted.letterbox)
             self._input.fill(wanted.fill)
-        p = self._placement
-        region = self._input[0, p.offset_y : p.offset_y + p.height, p.offset_x : p.offset_x + p.width]
-        if (p.width, p.height) == (width, height):
-            np.copyto(region, image)
-            return p
-        # Area averaging when shrinking: bilinear would skip pixels and small faces would flicker.
-        method = cv2.INTER_AREA if p.width < width else cv2.INTER_LINEAR
-        cv2.resize(image, (p.width, p.height), dst=region, interpolation=method)
-        return p
+        _draw(image, self._input[0], self._placement)
+        return self._placement
 
     def _to_detections(
         self, candidates: Candidates, placement: Placement, shape: tuple[int, ...]

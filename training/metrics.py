@@ -20,11 +20,9 @@ from training.data import LABELS, Picture
 MIN_SIDE_PX = 16.0
 
 
-def detect_all(
-    detector: Detector, pictures: Sequence[Picture], images: Sequence[NDArray[np.uint8]]
-) -> list[tuple[Detection, ...]]:
+def detect_all(detector: Detector, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Detection, ...]]:
     """Run the detector on every picture."""
-    return [detector.detect(Frame(image, float(i), i))[0] for i, image in enumerate(images)][: len(pictures)]
+    return [detector.detect(Frame(image, float(i), i))[0] for i, image in enumerate(images)]
 
 
 def average_precision(pictures: Sequence[Picture], found: Sequence[Sequence[Detection]]) -> dict[str, float]:

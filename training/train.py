@@ -24,18 +24,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from pi_mask.detector import Detector
-from pi_mask.manifest import Manifest
-from pi_mask.types import MaskLabel
 from training.augment import AugmentConfig
 from training.data import Picture, TrainingSet, collate, load_coco, read_rgb
+from training.float_parent import float_manifest
 from training.loss import DetectionLoss, LossConfig, Targets
 from training.metrics import average_precision, detect_all
 from training.networks.ssd import SsdMobileNetV2
 from training.provenance import provenance
-from training.torch_interpreter import INPUT_SCALE, TorchInterpreter, ssd_head
-
-# Low enough for the whole precision-recall curve that matters, high enough to keep the evaluation quick.
-EVALUATION_MIN_SCORE = 0.02
+from training.torch_interpreter import INPUT_SCALE, TorchInterpreter
 
 
 @dataclass(frozen=True)
@@ -51,6 +47,7 @@ class Config:
     ema_decay: float = 0.998  # averages the last epoch and a half
     incorrect_weight: float = 3.0  # 595 of 14,105 boxes are the class that matters most
     mosaic_free_epochs: int = 2  # the end sees whole scenes only, as the door does
+    val_every_epochs: int = 2  # a measurement takes half a minute
     workers: int = 1
     seed: int = 1
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -118,32 +115,12 @@ class EpochSeed(Callback):
         self._data.use_mosaic(trainer.current_epoch < self._config.epochs - self._config.mosaic_free_epochs)
 
 
-def float_manifest(size: int) -> Manifest:
-    """A manifest for the float network, with thresholds low enough to measure precision over all recalls."""
-    nothing = "0" * 64
-    return Manifest.model_validate(
-        {
-            "schema": 1,
-            "name": "float",
-            "description": "float parent",
-            "cpu": {"file": "float.tflite", "sha256": nothing},
-            "labels": [label.value for label in MaskLabel],
-            "input": {"width": size, "height": size},
-            "head": ssd_head().model_dump(),
-            "thresholds": {label.value: EVALUATION_MIN_SCORE for label in MaskLabel},
-            "iou_threshold": 0.5,
-            "training": {},
-            "metrics": {},
-        }
-    )
-
-
 def measure(network: torch.nn.Module, pictures: list[Picture], images: list[Any], size: int) -> dict[str, float]:
     """AP figures of a float network."""
     was_training = network.training
     network.eval()
     detector = Detector(TorchInterpreter(network, size), float_manifest(size))
-    result = average_precision(pictures, detect_all(detector, pictures, images))
+    result = average_precision(pictures, detect_all(detector, images))
     network.train(was_training)
     return result
 
@@ -192,8 +169,9 @@ def train(config: Config, data: Path, val: Path, output: Path, *, resume: bool) 
         precision="bf16-mixed",
         gradient_clip_val=10.0,
         logger=CSVLogger(output, name="", version="log"),
-        callbacks=[checkpoints, EMAWeightAveraging(decay=config.ema_decay), EpochSeed(pictures, config)],
+        callbacks=[checkpoints, EMAWeightAveraging(decay=config.ema_decay, update_starting_at_step=config.warmup_steps), EpochSeed(pictures, config)],
         num_sanity_val_steps=0,
+        check_val_every_n_epoch=config.val_every_epochs,
         log_every_n_steps=20,
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -8,6 +8,7 @@ from pi_mask.errors import EdgeTpuError, ModelError
 from pi_mask.inference.graph import EDGETPU_OP, Graph, check_file, refused
 from pi_mask.inference.libedgetpu import (
     PLUG_IN_ADVICE,
+    REPLUG_ADVICE,
     EdgeTpuDevice,
     default_library,
     driver_version,
@@ -70,7 +71,7 @@ class EdgeTpuInterpreter:
         try:
             return self._graph.run(image)
         except NATIVE_ERRORS as error:
-            raise EdgeTpuError(f"The Edge TPU failed: {one_line(error)}. {PLUG_IN_ADVICE}") from error
+            raise EdgeTpuError(f"The Edge TPU failed: {one_line(error)}. {REPLUG_ADVICE}") from error
 
     def close(self) -> None:
         """Release the model and the device; calling it again is fine."""

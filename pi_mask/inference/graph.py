@@ -78,10 +78,10 @@ class Graph:
 
     def run(self, image: Image) -> tuple[NDArray[np.generic], ...]:
         """Run the model once on a checked input; the native errors are ``runtime.NATIVE_ERRORS``."""
-        # set_tensor and get_tensor copy once each; the alternative, views by tensor() copied into buffers
-        # that live on, is no better: 2.1 against 3.7 µs per call around a tiny model, 20 against 24 µs at
-        # 320 × 320 with 96 kB of outputs, where the copies' cost is lost in the noise (LiteRT 2.3.0,
-        # x86-64). Handing out bare views is no option: LiteRT refuses to invoke while one is alive.
+        # set_tensor and get_tensor copy once each and make the output arrays anew. Views by tensor(), copied
+        # into buffers that live on, are slower all the same: 2.7 against 1.3 µs a call around an 8 × 8 model,
+        # 11.9 against 10.3 µs at 320 × 320 with 24 kB of outputs (LiteRT 2.3.0, x86-64, best of 30 rounds).
+        # Handing out the bare views is no option: LiteRT refuses to invoke while one is alive.
         native = self._require_open()
         native.set_tensor(self._input_index, image)
         native.invoke()

@@ -10,9 +10,8 @@ from enum import Enum
 from pi_mask.errors import EdgeTpuError
 
 INSTALL_ADVICE = "Install the Edge TPU driver (install.sh does), or use --accelerator cpu."
-PLUG_IN_ADVICE = (
-    "Plug it in (a USB 3 port, its own cable; pull it out first if it was in), or use --accelerator cpu."
-)
+PLUG_IN_ADVICE = "Plug it in (a USB 3 port, its own cable), or use --accelerator cpu."
+REPLUG_ADVICE = "Re-plug it (a USB 3 port, its own cable, no hub), or use --accelerator cpu."
 
 
 class EdgeTpuBus(Enum):
@@ -70,9 +69,9 @@ def load_driver(library: str = "") -> ctypes.CDLL:
         driver = ctypes.CDLL(name)
     except OSError as error:
         raise EdgeTpuError(f"The Edge TPU driver cannot be loaded ({error}). {INSTALL_ADVICE}") from error
-    missing = [symbol for symbol in _SYMBOLS if not hasattr(driver, symbol)]
-    if missing:
-        raise EdgeTpuError(f"{name} is no Edge TPU driver (it lacks {', '.join(missing)}). {INSTALL_ADVICE}")
+    missing = next((symbol for symbol in _SYMBOLS if not hasattr(driver, symbol)), None)
+    if missing is not None:
+        raise EdgeTpuError(f"{name} is no Edge TPU driver (it lacks {missing}). {INSTALL_ADVICE}")
     driver.edgetpu_list_devices.argtypes = (ctypes.POINTER(ctypes.c_size_t),)
     driver.edgetpu_list_devices.restype = ctypes.POINTER(_Device)
     driver.edgetpu_free_devices.argtypes = (ctypes.POINTER(_Device),)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pi_mask.errors import EdgeTpuError, ModelError, PiMaskError
+from pi_mask.inference.libedgetpu import REPLUG_ADVICE
 
 if TYPE_CHECKING:
     from pi_mask.inference.edgetpu import EdgeTpuInterpreter
@@ -42,24 +43,15 @@ def probe(model: bytes | Path, *, device: str = "", library: str = "", timeout_s
     """
     content = model if isinstance(model, bytes) else _read(model)
     # -P and the parent's own path: the child imports this very package, wherever the service was started.
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "pi_mask.inference.probe",
-        "--device",
-        device,
-        "--library",
-        library,
-    ]
+    arguments = [f"--device={device}", f"--library={library}"]
+    command = [sys.executable, "-P", "-m", "pi_mask.inference.probe", *arguments]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         child = subprocess.run(
             command, input=content, capture_output=True, timeout=timeout_s, env=environment, check=False
         )
     except subprocess.TimeoutExpired as error:
-        advice = "Re-plug it (a USB 3 port, its own cable), or use --accelerator cpu."
-        raise EdgeTpuError(f"The Edge TPU did not answer within {timeout_s:g} s. {advice}") from error
+        raise EdgeTpuError(f"The Edge TPU did not answer within {timeout_s:g} s. {REPLUG_ADVICE}") from error
     _report(child)
 
 

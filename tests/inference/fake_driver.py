@@ -19,7 +19,9 @@ def compile_fake_driver(directory: Path) -> Path:
     """Compile the library into a directory; without a C compiler, skip here and fail in CI."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
-        reason = "No C compiler found for the stand-in of libedgetpu. Install gcc (apt install gcc libc6-dev)."
+        reason = (
+            "No C compiler found for the stand-in of libedgetpu. Install gcc (apt install gcc libc6-dev)."
+        )
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
     library = directory / "libfakeedgetpu.so"
     flags = ["-shared", "-fPIC", "-O1", "-std=gnu11", "-Wall", "-Wextra", "-Werror"]

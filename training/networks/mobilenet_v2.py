@@ -65,6 +65,7 @@ class MobileNetV2Features(nn.Module):
         self.features = nn.Sequential(*layers)
         self._taps = tuple(taps)
         self.features[: self.n_frozen].requires_grad_(False)
+        self.train()
 
     def train(self, mode: bool = True) -> Self:
         """Switch to training, except for the frozen layers."""
