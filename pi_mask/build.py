@@ -31,7 +31,9 @@ def _picamera(settings: CameraSettings) -> Camera:
 
     number = settings.source or "0"
     if not number.isdecimal():
-        raise UsageError(f"A Pi camera has a number, not the source '{number}'. Use --source 0, or --camera webcam.")
+        raise UsageError(
+            f"A Pi camera has a number, not the source '{number}'. Use --source 0, or --camera webcam."
+        )
     return PicameraCamera(
         width=settings.width,
         height=settings.height,
@@ -57,7 +59,9 @@ def _files(settings: CameraSettings) -> Camera:
     from pi_mask.camera.files import FilesCamera
 
     if not settings.source:
-        raise UsageError("--camera files needs something to play. Add --source with an image, folder or video.")
+        raise UsageError(
+            "--camera files needs something to play. Add --source with an image, folder or video."
+        )
     return FilesCamera([Path(settings.source)], realtime=settings.realtime)
 
 
@@ -174,10 +178,16 @@ def open_pipeline(
         PiMaskError: A part cannot be opened; those opened before it are closed.
     """
     with ExitStack() as stack:
-        # The indicator comes first, so that it is closed last: its lights go off whatever else fails.
-        shown_on = stack.enter_context(closing(indicator or INDICATORS[settings.indicator.kind](settings.indicator)))
+        # What was handed over is closed whatever fails to open. The indicator comes first, to be closed last:
+        # its lights go off whatever else fails.
+        for given in (indicator, camera):
+            if given is not None:
+                stack.enter_context(closing(given))
+        shown_on = indicator or stack.enter_context(
+            closing(INDICATORS[settings.indicator.kind](settings.indicator))
+        )
         opened = stack.enter_context(open_detector(settings.model))
-        filmed_by = stack.enter_context(closing(camera or CAMERAS[settings.camera.kind](settings.camera)))
+        filmed_by = camera or stack.enter_context(closing(CAMERAS[settings.camera.kind](settings.camera)))
         tracker = Tracker(
             settings.tracker.iou_threshold,
             settings.tracker.max_age_s,

@@ -1,15 +1,17 @@
 """Turn a network's raw output tensors into candidate boxes.
 
-Heads (S = stride, cx, cy = the cell's centre in input pixels, t = dequantised raw values, σ = logistic function):
+Heads (S = stride, cx, cy = the cell's centre in input pixels, t = dequantised raw values, σ = logistic
+function):
 
-- ``ssd``: anchor-free, one box a cell. Scores are ``σ(t)`` per label. The four box values are the logarithms of
-  the distances to the left, top, right and bottom edge in strides: ``xmin = cx − S·exp(t₀)`` and so on
-  (FCOS, Tian et al. 2019). Quantising the logarithm makes the error relative to the face's size: 8 bits over
-  e⁻¹·⁵…e³ are steps of 1.8 %.
+- ``ssd``: anchor-free, one box a cell. Scores are ``σ(t)`` per label. The four box values are the logarithms
+  of the distances to the left, top, right and bottom edge in strides: ``xmin = cx − S·exp(t₀)`` and so on
+  (FCOS, Tian et al. 2019). Quantising the logarithm makes the error relative to the face's size: 8 bits
+  over e⁻¹·⁵…e³ are steps of 1.8 %.
 - ``yolov5``: A anchors a cell, tensors with A·C channels. Score = ``σ(objectness)·σ(t)``;
   ``centre = cx + S·(2σ(t₀) − 1)``, ``size = anchor·(2σ(t₂))²`` (YOLOv5 v6.0).
 
-Raw integers are compared with a threshold moved into the integer domain first; only survivors are dequantised.
+Raw integers are compared with a threshold moved into the integer domain first; only survivors are
+dequantised.
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ def logit(probability: float) -> float:
 
 
 def quantised_threshold(real: float, spec: TensorSpec) -> float:
-    """Smallest value of the tensor's own type that means at least ``real``; may lie outside the type's range."""
+    """Smallest value in the tensor's own units that means at least ``real``; its type may not hold it."""
     if spec.scale == 0.0:
         return real
     # The rounding guard: a real value that is exactly a step must not be lifted to the next one.
@@ -78,9 +80,13 @@ class _LevelDecoder:
     """Decodes one pyramid level of either head; the constants are computed once."""
 
     def __init__(self, head: str, level: Level, spec: ModelSpec, n_labels: int) -> None:
-        self._index = {kind: position for kind, position in level.outputs.items()}
-        if max(self._index.values()) >= len(spec.outputs):
-            raise ModelError(f"The manifest names output {max(self._index.values())}, the model has {len(spec.outputs)}.")
+        self._index = dict(level.outputs)
+        last = max(self._index.values())
+        if last >= len(spec.outputs):
+            raise ModelError(
+                f"The manifest names output {last}, the model has {len(spec.outputs)} (from 0). "
+                "Use the manifest that came with the model."
+            )
         self._spec = {kind: spec.outputs[position] for kind, position in self._index.items()}
         self._n_anchors = max(1, len(level.anchors))
         rows, columns = spec.input.shape[1] // level.stride, spec.input.shape[2] // level.stride
@@ -112,14 +118,23 @@ class _LevelDecoder:
         if "objectness" in self._index:
             objectness = outputs[self._index["objectness"]].reshape(-1)
             passing &= objectness >= quantised_threshold(logit(min(thresholds)), self._spec["objectness"])
-        kept = np.flatnonzero(passing)
-        scores = sigmoid(dequantise(raw[kept], self._spec["scores"]))
-        if "objectness" in self._index:
-            scores = scores * sigmoid(dequantise(objectness[kept], self._spec["objectness"]))[:, None]
-            confident = (scores >= np.asarray(thresholds, Float)).any(axis=1)
-            kept, scores = kept[confident], scores[confident]
-        values = outputs[self._index["boxes"]].reshape(-1, _BOX_VALUES)[kept]
-        return Candidates(self._decode_boxes(dequantise(values, self._spec["boxes"]), kept), scores)
+        return self._survivors(outputs, np.flatnonzero(passing), thresholds)
+
+    def _survivors(
+        self, outputs: Sequence[NDArray[Any]], kept: NDArray[np.intp], thresholds: Sequence[float]
+    ) -> Candidates:
+        """Dequantise the kept cells only; what a broken float model makes of them may not be finite."""
+        real = {
+            kind: dequantise(outputs[index].reshape(len(self._centres), -1)[kept], self._spec[kind])
+            for kind, index in self._index.items()
+        }
+        is_sound = np.logical_and.reduce([np.isfinite(values).all(axis=1) for values in real.values()])
+        scores = sigmoid(real["scores"])
+        if "objectness" in real:
+            scores = scores * sigmoid(real["objectness"])
+            is_sound &= (scores >= np.asarray(thresholds, Float)).any(axis=1)
+        boxes = self._decode_boxes(real["boxes"][is_sound], kept[is_sound])
+        return Candidates(boxes, scores[is_sound])
 
     def _distances(self, values: NDArray[np.float32], kept: NDArray[np.intp]) -> NDArray[np.float32]:
         distances = np.exp(np.minimum(values, _MAX_LOG_DISTANCE)) * self._stride
@@ -150,7 +165,7 @@ class Decoder:
         self._thresholds = tuple(thresholds)
 
     def decode(self, outputs: Sequence[NDArray[Any]]) -> Candidates:
-        """Candidates of all levels; NaN scores of a broken float model are never candidates."""
+        """Candidates of all levels; cells with NaN or infinite values, of a broken float model, never are."""
         found = [level.decode(outputs, self._thresholds) for level in self._levels]
         return Candidates(
             np.concatenate([candidates.boxes for candidates in found]),

@@ -129,7 +129,7 @@ class Detector:
         self._manifest = manifest
         self._labels = manifest.labels
         limits = thresholds or manifest.thresholds
-        self._limits = np.asarray([limits[label] for label in self._labels], np.float32)
+        self._limits = np.asarray([limits[label] for label in self._labels])
         self._iou_threshold = iou_threshold or manifest.iou_threshold
         _check_input(interpreter.spec, manifest)
         self._decoder = Decoder(manifest.head, interpreter.spec, [limits[label] for label in self._labels])
@@ -155,7 +155,7 @@ class Detector:
         return detections, Latency((filled - start) * 1e3, (inferred - filled) * 1e3, (end - inferred) * 1e3)
 
     def _fill_input(self, image: Image) -> Placement:
-        """Scale the frame into the input buffer; the padding is repainted only when the frame's size changes."""
+        """Scale the frame into the input buffer; a new size of the frame repaints the padding."""
         size = (image.shape[1], image.shape[0])
         if size != self._last_size:
             self._last_size = size
@@ -176,9 +176,10 @@ class Detector:
         limit = np.array([shape[1], shape[0]] * 2, np.float32)
         boxes = ((candidates.boxes[kept] - offset) / scale).clip(0, limit)
         scores = candidates.scores[kept]
-        # A label below its own threshold can't win, however weak the others are.
-        winners = np.where(scores >= self._limits, scores, -1.0).argmax(axis=1)
-        return tuple(
+        # Measured in its own threshold: a low threshold for "incorrect" makes the door doubt a mask sooner.
+        # With equal thresholds it is the highest score.
+        winners = (scores / self._limits).argmax(axis=1)
+        detections = (
             Detection(
                 BoundingBox(*map(float, box)),
                 self._labels[winner],
@@ -188,12 +189,14 @@ class Detector:
             for box, row, winner in zip(boxes, scores, winners, strict=True)
             if box[2] > box[0] and box[3] > box[1]  # all of it lay in the padding
         )
+        # A winner by its threshold need not have the score that suppression sorted by.
+        return tuple(sorted(detections, key=lambda detection: -detection.score))
 
 
 def _check_input(spec: ModelSpec, manifest: Manifest) -> None:
     expected = (1, manifest.input.height, manifest.input.width, 3)
     if spec.input.shape != expected or spec.input.dtype != "uint8":
         raise ModelError(
-            f"Model {manifest.name} takes {spec.input.dtype} {spec.input.shape}, its manifest says uint8 {expected}. "
-            "Use the manifest that came with the model."
+            f"Model {manifest.name} takes {spec.input.dtype} {spec.input.shape}, its manifest says "
+            f"uint8 {expected}. Use the manifest that came with the model."
         )

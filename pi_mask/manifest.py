@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, model_validator
 
 from pi_mask.errors import ModelError
 from pi_mask.types import MaskLabel
@@ -47,7 +47,7 @@ class Level(_Strict):
     """
 
     stride: int = Field(ge=1)
-    outputs: Mapping[Literal["scores", "boxes", "objectness"], int]
+    outputs: Mapping[Literal["scores", "boxes", "objectness"], NonNegativeInt]
     anchors: tuple[tuple[float, float], ...] = ()
 
 
@@ -71,7 +71,7 @@ class Head(_Strict):
 class ModelFile(_Strict):
     """A file beside the manifest."""
 
-    file: str = Field(pattern=r"^[^/\\]+\.tflite$")
+    file: str = Field(pattern=r"^[^/\\\x00]+\.tflite$")
     sha256: Sha256
 
 
@@ -131,18 +131,27 @@ def find_manifest(model: str = "") -> Path:
         ModelError: There is no such model, or the file has no manifest beside it.
     """
     if not model.endswith((".tflite", ".json")):
-        path = models_dir() / f"{model or DEFAULT_MODEL}.json"
-        if not path.is_file():
+        name = model or DEFAULT_MODEL
+        path = models_dir() / f"{name}.json"
+        if not _is_file(path):
             names = ", ".join(shipped_models()) or "none"
-            raise ModelError(f"No model is called '{model}'. Shipped: {names}; or give a .tflite file.")
+            raise ModelError(f"No model is called '{name}'. Shipped: {names}; or give a .tflite file.")
         return path
     path = Path(model)
-    if not path.is_file():
+    if not _is_file(path):
         raise ModelError(f"Model {model} does not exist. 'pi-mask models' lists the shipped ones.")
     path = path.with_suffix(".json")
-    if not path.is_file():
+    if not _is_file(path):
         raise ModelError(f"Model {model} has no manifest. Put {path.name} beside it (see models/README.md).")
     return path
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; a folder that may not be searched, or too long a name, is an error."""
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise ModelError(f"Model {path} cannot be reached: {error.strerror}. Check the path.") from error
 
 
 def load_manifest(path: Path) -> Manifest:
@@ -154,7 +163,9 @@ def load_manifest(path: Path) -> Manifest:
     try:
         return Manifest.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise ModelError(f"Manifest {path} cannot be read: {error.strerror}. Check its permissions.") from error
+        raise ModelError(
+            f"Manifest {path} cannot be read: {error.strerror}. Check its permissions."
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "file"

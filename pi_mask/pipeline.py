@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from pi_mask.errors import CameraTimeout, InputError, PiMaskError
+from pi_mask.errors import CameraError, CameraTimeout, InputError, PiMaskError
 from pi_mask.types import Frame, Observation, Verdict
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ class Pipeline:
     """The loop from the camera to the indicator.
 
     Iterating reads, judges and shows; each turn yields what it saw. A stalled camera shows FAULT and is read
-    again; an unreadable file is logged, counted and left out; any other failure shows FAULT and is raised.
+    again; an unreadable file is logged, counted and left out; any other failure, the end of a live camera's
+    stream too, is shown and yielded as FAULT and then raised.
 
     Attributes:
         unreadable: Number of files that could not be read so far.
@@ -50,26 +51,41 @@ class Pipeline:
     def __iter__(self) -> Iterator[Observation]:
         is_stalled = False
         while True:
+            failure: PiMaskError | None = None
             try:
-                frame = self._parts.camera.read()
+                frame = self._read()
                 if frame is None:
                     return
                 observation = self._observe(frame)
+                is_stalled = False
             except CameraTimeout as error:
                 if not is_stalled:
                     logger.warning("%s", error)
                 is_stalled = True
-                observation = Observation(None, (), (), Verdict.FAULT, self._parts.is_degraded(), fault=str(error))
+                self._parts.tracker.forget()
+                observation = self._fault(error)
             except InputError as error:
                 logger.error("%s", error)
                 self.unreadable += 1
                 continue
             except PiMaskError as error:
-                self._fail(error)
-            else:
-                is_stalled = False
+                failure = error
+                observation = self._fault(error)
             self._show(observation)
             yield observation
+            if failure is not None:
+                raise failure
+
+    def _read(self) -> Frame | None:
+        frame = self._parts.camera.read()
+        if frame is None and self._parts.camera.is_live:
+            raise CameraError(
+                "The camera's stream has ended. Check the camera and its cable, then start again."
+            )
+        return frame
+
+    def _fault(self, error: PiMaskError) -> Observation:
+        return Observation(None, (), (), Verdict.FAULT, self._parts.is_degraded(), fault=str(error))
 
     def _observe(self, frame: Frame) -> Observation:
         parts = self._parts
@@ -77,9 +93,7 @@ class Pipeline:
         size = (frame.image.shape[1], frame.image.shape[0])
         tracks = parts.tracker.update(parts.policy.eligible(detections, size), frame.timestamp)
         decision = parts.policy.decide(tracks, frame.timestamp, size)
-        return Observation(
-            frame, detections, decision.people, decision.verdict, parts.is_degraded(), latency
-        )
+        return Observation(frame, detections, decision.people, decision.verdict, parts.is_degraded(), latency)
 
     def _show(self, observation: Observation) -> None:
         """Tell the indicator about changes only: a blinking light would start over at every call."""
@@ -87,7 +101,3 @@ class Pipeline:
         if shown != self._shown:
             self._shown = shown
             self._parts.indicator.show(observation.verdict, is_degraded=observation.is_degraded)
-
-    def _fail(self, error: PiMaskError) -> NoReturn:
-        self._show(Observation(None, (), (), Verdict.FAULT, fault=str(error)))
-        raise error

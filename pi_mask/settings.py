@@ -42,6 +42,9 @@ __all__ = [
     "Zone",
     "load_settings",
     "render_toml",
+    "render_value",
+    "user_config",
+    "value_of",
 ]
 
 SYSTEM_CONFIG: Final = Path("/etc/pi-mask/config.toml")
@@ -132,6 +135,11 @@ def _read_config(config: Path | None, environ: Mapping[str, str]) -> tuple[Path 
                 f"The configuration {path} is not UTF-8 (byte {error.start}). {advice}"
             ) from error
     return None, ""
+
+
+def user_config(environ: Mapping[str, str]) -> Path:
+    """Where the user's own configuration belongs; the system's place for a user without a home."""
+    return next(_usual_places(environ))
 
 
 def _usual_places(environ: Mapping[str, str]) -> Iterator[Path]:

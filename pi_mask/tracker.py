@@ -71,6 +71,10 @@ class Tracker:
         self._timestamp = timestamp
         return tuple(track for track in self._tracks if track.hits >= self._min_hits)
 
+    def forget(self) -> None:
+        """Drop everybody, as after a stall: nobody knows what happened meanwhile."""
+        self._tracks = ()
+
     def _alive(self, timestamp: float) -> list[Track]:
         """The tracks that go on into this frame, their age brought up to it; none when time stood still."""
         elapsed = timestamp - self._timestamp

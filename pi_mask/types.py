@@ -101,7 +101,7 @@ class Detection:
 
     Attributes:
         box: Where, clipped to the frame.
-        label: The label with the highest score.
+        label: The label whose score exceeds its threshold by the largest factor.
         score: Score of that label, 0 to 1.
         scores: Score of every label, 0 to 1; they need not sum to 1.
     """

@@ -40,11 +40,11 @@ class Sample:
 class AugmentConfig:
     """Probabilities and ranges."""
 
-    mosaic: float = 0.5  # half of the pictures: more faces and scales a step, while whole scenes are still seen
+    mosaic: float = 0.5  # of the pictures: more faces and scales a step, while whole scenes are still seen
     scale: tuple[float, float] = (0.6, 2.2)  # of the letterboxed size: far off to right before the lens
     rotation_degrees: float = 12.0  # tilted heads, cameras hung askew
     rotate: float = 0.4
-    min_visible: float = 0.5  # a face cut beyond this is neither face nor background: people can't tell either
+    min_visible: float = 0.5  # a face cut beyond this is neither face nor background: nobody could tell
     min_side_px: float = 6.0  # smaller faces carry no mask information at this input size
     max_faces: int = 80  # keeps the assignment's memory bounded; the rest of a crowd is ignored
     fill: int = 114
@@ -100,20 +100,24 @@ class Augmenter:
         scale = fit * float(np.exp(rng.uniform(*np.log(config.scale))))
         angle = rng.uniform(-1, 1) * config.rotation_degrees if rng.random() < config.rotate else 0.0
         anchor = self._anchor(sample, rng)
-        target = rng.uniform(0.2, 0.8, 2) * (width, height)
-        if scale * source_width <= width and scale * source_height <= height:  # all of it fits: keep all of it
+        target = rng.uniform(0.2, 0.8, 2) * np.array([width, height])
+        # All of it fits: keep all of it.
+        if scale * source_width <= width and scale * source_height <= height:
             anchor = np.array([source_width, source_height]) / 2
             slack = np.array([width - scale * source_width, height - scale * source_height]) / 2
             target = np.array([width, height]) / 2 + rng.uniform(-1, 1, 2) * slack
-        matrix = cv2.getRotationMatrix2D((float(anchor[0]), float(anchor[1])), angle, scale)
+        turn = cv2.getRotationMatrix2D((float(anchor[0]), float(anchor[1])), angle, scale)
+        matrix = np.asarray(turn, np.float64)
         matrix[:, 2] += target - anchor
         image = sample.image
-        if scale < 0.8:  # bilinear sampling skips pixels: shrink with area averaging first, as the detector does
-            image = cv2.resize(image, None, fx=1.2 * scale, fy=1.2 * scale, interpolation=cv2.INTER_AREA)
+        # Bilinear sampling skips pixels: shrink with area averaging first, as the detector does.
+        if scale < 0.8:
+            image = _shrink(image, 1.2 * scale)
             matrix[:, :2] *= source_width / image.shape[1]
         drawn = cv2.warpAffine(image, matrix, (width, height), borderValue=(config.fill,) * 3)
         canvas[...] = drawn
-        boxes, labels = self._visible(_transform(sample.boxes, matrix, sample, image), sample.labels, width, height)
+        moved = _transform(sample.boxes, matrix, sample, image)
+        boxes, labels = self._visible(moved, sample.labels, width, height)
         keep = labels > -2
         return Sample(canvas, boxes[keep], labels[keep], sample.is_two_class[keep])
 
@@ -122,8 +126,10 @@ class Augmenter:
         """The point that stays in view: mostly a face, so that zoomed pictures aren't empty."""
         if len(sample.boxes) and rng.random() < 0.8:
             box = sample.boxes[rng.integers(len(sample.boxes))].astype(np.float64)
-            return (box[:2] + box[2:]) / 2
-        return rng.uniform(0.2, 0.8, 2) * sample.image.shape[1::-1]
+            middle: NDArray[np.float64] = (box[:2] + box[2:]) / 2
+            return middle
+        place: NDArray[np.float64] = rng.uniform(0.2, 0.8, 2) * np.array(sample.image.shape[1::-1])
+        return place
 
     def _visible(
         self, boxes: NDArray[np.float32], labels: NDArray[np.int64], width: int, height: int
@@ -132,7 +138,8 @@ class Augmenter:
         clipped = boxes.clip(0, np.array([width, height, width, height], np.float32))
         sides = clipped[:, 2:] - clipped[:, :2]
         share = sides.prod(1) / np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(1), 1e-6)
-        labels = np.where((share < self.config.min_visible) | (sides.min(1, initial=1e9) < self.config.min_side_px), IGNORED, labels)
+        is_small = sides.min(1, initial=1e9) < self.config.min_side_px
+        labels = np.where((share < self.config.min_visible) | is_small, IGNORED, labels)
         return clipped, np.where(share < 0.05, -2, labels)
 
     def _limit(self, sample: Sample) -> Sample:
@@ -165,6 +172,13 @@ class Augmenter:
             _, coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
             image = cv2.imdecode(coded, cv2.IMREAD_COLOR)  # type: ignore[assignment]
         return np.ascontiguousarray(image)
+
+
+def _shrink(image: Image, scale: float) -> Image:
+    """Average areas; a picture of a few pixels' width keeps at least one of them."""
+    height, width = image.shape[:2]
+    factors = {"fx": max(scale, 1 / width), "fy": max(scale, 1 / height)}
+    return cv2.resize(image, None, **factors, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
 def _transform(
@@ -206,8 +220,7 @@ def _colour(image: Image, rng: Generator) -> Image:
 
 def _backlight(image: Image, rng: Generator) -> Image:
     """A bright door behind a dark person: a light gradient from one side, all else darkened."""
-    height, width = image.shape[:2]
-    ramp = np.linspace(rng.uniform(0.2, 0.6), rng.uniform(1.2, 2.2), width, dtype=np.float32)
+    ramp = np.linspace(rng.uniform(0.2, 0.6), rng.uniform(1.2, 2.2), image.shape[1], dtype=np.float32)
     if rng.random() < 0.5:
         ramp = ramp[::-1]
     return (image * ramp[None, :, None]).clip(0, 255).astype(np.uint8)
@@ -221,5 +234,5 @@ def _blur(image: Image, rng: Generator) -> Image:
     kernel = np.zeros((length, length), np.float32)
     kernel[length // 2] = 1.0 / length
     turn = cv2.getRotationMatrix2D(((length - 1) / 2, (length - 1) / 2), rng.uniform(0, 180), 1.0)
-    kernel = cv2.warpAffine(kernel, turn, (length, length))
-    return cv2.filter2D(image, -1, kernel / max(float(kernel.sum()), 1e-6))  # type: ignore[return-value]
+    line = cv2.warpAffine(kernel, turn, (length, length)).astype(np.float32)
+    return cv2.filter2D(image, -1, line / max(float(line.sum()), 1e-6))  # type: ignore[return-value]

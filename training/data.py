@@ -92,7 +92,12 @@ class TrainingSet(Dataset[tuple[torch.Tensor, Sample]]):
     """
 
     def __init__(
-        self, pictures: Sequence[Picture], size: int, config: AugmentConfig, incorrect_weight: float, seed: int
+        self,
+        pictures: Sequence[Picture],
+        size: int,
+        config: AugmentConfig,
+        incorrect_weight: float,
+        seed: int,
     ) -> None:
         self._pictures = list(pictures)
         self._images = [read_rgb(picture.path) for picture in self._pictures]

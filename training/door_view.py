@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,8 @@ def share(hits: int, total: int) -> dict[str, Any]:
     """A share with its interval, ready for JSON."""
     low, high = interval(hits, total)
     value = hits / total if total else 0.0
-    return {"hits": hits, "of": total, "share": round(value, 4), "interval95": [round(low, 4), round(high, 4)]}
+    bounds = [round(low, 4), round(high, 4)]
+    return {"hits": hits, "of": total, "share": round(value, 4), "interval95": bounds}
 
 
 def judge(picture: Picture, found: Sequence[Detection]) -> tuple[list[tuple[str, str]], int]:
@@ -67,20 +68,28 @@ def door_view(pictures: Sequence[Picture], found: Sequence[Sequence[Detection]])
         faces, wrong = judge(picture, detections)
         confusion.update(faces)
         false_boxes += wrong
-    masked = MaskLabel.WITH_MASK.value
-    totals: Counter[str] = Counter()
-    for (truth, _), count in confusion.items():
-        totals[truth] += count
-    to_stop = sum(count for truth, count in totals.items() if truth != masked)
-    passed = sum(count for (truth, said), count in confusion.items() if truth != masked and said == masked)
-    refused = sum(c for (truth, said), c in confusion.items() if truth == masked and said not in (masked, MISSED))
-    right = sum(count for (truth, said), count in confusion.items() if truth == said)
     return {
         "min_side_px": MIN_SIDE_PX,
-        "right": share(right, totals.total()),
-        "unmasked_or_wrong_passed_as_masked": share(passed, to_stop),
-        "masked_refused": share(refused, totals[masked]),
-        "missed": share(sum(c for (_, said), c in confusion.items() if said == MISSED), totals.total()),
+        **_shares(confusion),
         "false_boxes_per_picture": round(false_boxes / max(1, len(pictures)), 4),
         "confusion": {f"{truth} → {said}": n for (truth, said), n in sorted(confusion.items())},
+    }
+
+
+def _shares(confusion: Mapping[tuple[str, str], int]) -> dict[str, Any]:
+    """The four shares that matter at the door, from the number of faces per (true label, what was said)."""
+    masked = MaskLabel.WITH_MASK.value
+    totals: Counter[str] = Counter()
+    right = passed = refused = missed = 0
+    for (truth, said), count in confusion.items():
+        totals[truth] += count
+        right += count * (said == truth)
+        missed += count * (said == MISSED)
+        passed += count * (truth != masked and said == masked)
+        refused += count * (truth == masked and said not in (masked, MISSED))
+    return {
+        "right": share(right, totals.total()),
+        "unmasked_or_wrong_passed_as_masked": share(passed, totals.total() - totals[masked]),
+        "masked_refused": share(refused, totals[masked]),
+        "missed": share(missed, totals.total()),
     }

@@ -3,7 +3,8 @@
     python -m training.evaluate --model models/ssd_mobilenet_v2_320.tflite --data ../shared/data/val.json \
         --checkpoint training/runs/ssd/best.ckpt
 
-The int8 file runs through pi_mask's own Detector; the float parent runs through the same one. Nothing is tuned here.
+The int8 file runs through pi_mask's own Detector; the float parent runs through the same one. Nothing is
+tuned here.
 """
 
 from __future__ import annotations

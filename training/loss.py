@@ -1,7 +1,7 @@
 """Detection loss: task-aligned assignment, quality focal loss for scores, GIoU for boxes.
 
-Assignment after TOOD (Feng et al. 2021): each face takes the cells whose prediction agrees best with it in both
-score and overlap. Quality focal loss after Li et al. 2020 (GFL), GIoU after Rezatofighi et al. 2019.
+Assignment after TOOD (Feng et al. 2021): each face takes the cells whose prediction agrees best with it in
+both score and overlap. Quality focal loss after Li et al. 2020 (GFL), GIoU after Rezatofighi et al. 2019.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ IGNORED = -1
 
 @dataclass(slots=True)
 class Targets:
-    """Faces of a batch, padded to the same number; not frozen, as Lightning moves it between devices in place.
+    """Faces of a batch, padded to the same number; not frozen: Lightning moves it between devices in place.
 
     Attributes:
         boxes: N × M × 4 float, pixels.
@@ -51,11 +51,12 @@ class LossConfig:
 
 def giou(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """IoU and generalised IoU of boxes with equal leading shape; the last axis is xmin, ymin, xmax, ymax."""
-    width_height_a, width_height_b = (a[..., 2:] - a[..., :2]).clamp(min=0), (b[..., 2:] - b[..., :2]).clamp(min=0)
+    size_a, size_b = (a[..., 2:] - a[..., :2]).clamp(min=0), (b[..., 2:] - b[..., :2]).clamp(min=0)
     overlap = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0)
     intersection = overlap.prod(-1)
-    union = width_height_a.prod(-1) + width_height_b.prod(-1) - intersection
-    hull = (torch.maximum(a[..., 2:], b[..., 2:]) - torch.minimum(a[..., :2], b[..., :2])).clamp(min=0).prod(-1)
+    union = size_a.prod(-1) + size_b.prod(-1) - intersection
+    hull_size = torch.maximum(a[..., 2:], b[..., 2:]) - torch.minimum(a[..., :2], b[..., :2])
+    hull = hull_size.clamp(min=0).prod(-1)
     iou = intersection / union.clamp(min=1e-6)
     return iou, iou - (hull - union) / hull.clamp(min=1e-6)
 

@@ -37,7 +37,8 @@ def average_precision(pictures: Sequence[Picture], found: Sequence[Sequence[Dete
         evaluation = COCOeval(truth, truth.loadRes(results), "bbox")
         evaluation.evaluate()
         evaluation.accumulate()
-    precision = evaluation.eval["precision"][:, :, :, 0, -1]  # IoU × recall × label, all areas, 100 detections
+    # IoU × recall × label, of all areas and up to 100 detections a picture.
+    precision = evaluation.eval["precision"][:, :, :, 0, -1]
     per_label = {
         f"AP50_{label.value}": _mean(precision[0, :, position]) for position, label in enumerate(LABELS)
     }
@@ -50,7 +51,7 @@ def _mean(precision: NDArray[np.float64]) -> float:
 
 
 def _coco_truth(pictures: Sequence[Picture]) -> dict[str, Any]:
-    annotations = []
+    annotations: list[dict[str, Any]] = []
     for index, picture in enumerate(pictures):
         for box, label in zip(picture.boxes, picture.labels, strict=True):
             width, height = (float(v) for v in box[2:] - box[:2])

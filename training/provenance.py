@@ -9,7 +9,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("torch", "lightning", "litert-torch", "ai-edge-quantizer", "ai-edge-litert", "numpy", "opencv-python-headless")
+_PACKAGES = (
+    "torch",
+    "lightning",
+    "litert-torch",
+    "ai-edge-quantizer",
+    "ai-edge-litert",
+    "numpy",
+    "opencv-python-headless",
+)
 
 
 def data_hash(annotations: Path) -> str:
@@ -20,7 +28,8 @@ def data_hash(annotations: Path) -> str:
 def commit() -> str:
     """The checkout's commit, with "-dirty" when files differ from it; "unknown" outside a checkout."""
     root = Path(__file__).parent.parent
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
+    # Without the tags "describe" falls back to the plain hash.
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         result = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):

@@ -1,4 +1,4 @@
-"""Run a PyTorch detector behind pi_mask's Interpreter protocol, so that float and int8 share one evaluation."""
+"""Run a PyTorch detector behind pi_mask's Interpreter protocol, for one evaluation of float and int8."""
 
 from __future__ import annotations
 

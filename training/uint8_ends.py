@@ -6,9 +6,10 @@ Image bytes then go in as they are: nothing to quantise on the hot path, and the
 from __future__ import annotations
 
 import copy
-from typing import Any
+from collections.abc import Mapping
 
 import flatbuffers
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 # The same real value is stored 128 higher as uint8: scale × (q − zp) with q and zp both shifted.
@@ -22,23 +23,33 @@ def with_uint8_ends(model: bytes) -> bytes:
         ValueError: An end is neither int8 nor uint8.
     """
     content = schema.ModelT.InitFromPackedBuf(model, 0)
+    _take_in_buffers(content, model)
     graph = content.subgraphs[0]
     code = _quantize_code(content)
-    for ends, is_input in ((graph.inputs, True), (graph.outputs, False)):
-        for position, index in enumerate(list(ends)):
-            tensor = graph.tensors[index]
-            if tensor.type == schema.TensorType.UINT8:
-                continue
-            if tensor.type != schema.TensorType.INT8:
-                raise ValueError(f"tensor {tensor.name!r} is no int8: quantise the model with int8 ends first")
-            ends[position] = _add_twin(graph, index, code, is_input=is_input)
-            _rename(content, index, ends[position])
+    twins = {}
+    for index in (*graph.inputs, *graph.outputs):
+        tensor = graph.tensors[index]
+        if tensor.type not in (schema.TensorType.INT8, schema.TensorType.UINT8):
+            raise ValueError(f"tensor {tensor.name!r} is no int8: quantise the model with int8 ends first")
+        if tensor.type == schema.TensorType.INT8:
+            twins[index] = _add_twin(graph, index, code, is_input=index in graph.inputs)
+    graph.inputs = [twins.get(index, index) for index in graph.inputs]
+    graph.outputs = [twins.get(index, index) for index in graph.outputs]
+    _rename(content, twins)
     builder = flatbuffers.Builder(len(model) + 4096)
     builder.Finish(content.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 
 
-def _quantize_code(content: Any) -> int:
+def _take_in_buffers(content: schema.ModelT, model: bytes) -> None:
+    """Move weights inside that lie behind the flatbuffer, at absolute offsets: they would be lost."""
+    for buffer in content.buffers:
+        if buffer.size:
+            buffer.data = np.frombuffer(model, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
+
+
+def _quantize_code(content: schema.ModelT) -> int:
     """Position of the QUANTIZE operator code, added if the model has none."""
     for position, code in enumerate(content.operatorCodes):
         if max(code.builtinCode, code.deprecatedBuiltinCode) == schema.BuiltinOperator.QUANTIZE:
@@ -50,7 +61,7 @@ def _quantize_code(content: Any) -> int:
     return len(content.operatorCodes) - 1
 
 
-def _add_twin(graph: Any, index: int, code: int, *, is_input: bool) -> int:
+def _add_twin(graph: schema.SubGraphT, index: int, code: int, *, is_input: bool) -> int:
     """Add the uint8 tensor and the operation between it and the int8 one; return its index."""
     inner = graph.tensors[index]
     outer = copy.deepcopy(inner)
@@ -70,9 +81,8 @@ def _add_twin(graph: Any, index: int, code: int, *, is_input: bool) -> int:
     return twin
 
 
-def _rename(content: Any, old: int, new: int) -> None:
+def _rename(content: schema.ModelT, twins: Mapping[int, int]) -> None:
     """Let the signatures point at the new ends."""
     for signature in content.signatureDefs or ():
         for entry in (*signature.inputs, *signature.outputs):
-            if entry.tensorIndex == old:
-                entry.tensorIndex = new
+            entry.tensorIndex = twins.get(entry.tensorIndex, entry.tensorIndex)

@@ -9,12 +9,22 @@ import torch
 from torch import Tensor, nn
 
 # expansion, channels, blocks, stride: table 2 of the paper.
-_STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+_STAGES = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-def conv_bn_relu6(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> nn.Sequential:
+def conv_bn_relu6(
+    inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1
+) -> nn.Sequential:
     """Convolution without bias, batch norm, ReLU6."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
@@ -48,8 +58,8 @@ class MobileNetV2Features(nn.Module):
     """
 
     channels = (32, 96, 320)
-    # Edges and colours serve faces as they serve ImageNet. Their backward pass at strides 2 and 4 costs more than
-    # all the rest (54 % of a step on two CPU cores), so these layers keep their weights and statistics.
+    # Edges and colours serve faces as they serve ImageNet. Their backward pass at strides 2 and 4 costs more
+    # than all the rest (54 % of a step on two CPU cores), so these layers keep their weights and statistics.
     n_frozen = 4
 
     def __init__(self) -> None:

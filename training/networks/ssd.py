@@ -62,7 +62,8 @@ class SsdMobileNetV2(nn.Module):
         """
         maps = [lateral(x) for lateral, x in zip(self.lateral, self.backbone(image), strict=True)]
         for level in reversed(range(len(maps) - 1)):
-            maps[level] = maps[level] + functional.interpolate(maps[level + 1], scale_factor=2.0, mode="nearest")
+            coarser = functional.interpolate(maps[level + 1], scale_factor=2.0, mode="nearest")
+            maps[level] = maps[level] + coarser
         maps = [smooth(x) for smooth, x in zip(self.smooth, maps, strict=True)]
         return (
             [branch(x) for branch, x in zip(self.scores, maps, strict=True)],
@@ -84,7 +85,7 @@ class ExportedSsd(nn.Module):
 
 
 def cell_centres(height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Centres (cells × 2, pixels, x then y) and strides (cells) of all levels, in the order of flattened maps."""
+    """Centres (cells × 2, pixels, x then y) and strides (cells) of all levels, in flattened maps' order."""
     centres, strides = [], []
     for stride in STRIDES:
         rows, columns = height // stride, width // stride

@@ -1,0 +1,5 @@
+"""Run the command line as ``python -m pi_mask``."""
+
+from pi_mask.cli import main
+
+main()

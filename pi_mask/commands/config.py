@@ -1,0 +1,87 @@
+"""Make, show and check the configuration."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from pi_mask.commands.options import Given, json_option, settings_options
+from pi_mask.commands.streams import say
+from pi_mask.errors import OutputError
+
+
+@click.group(short_help="Make, show and check the configuration.", invoke_without_command=True)
+@click.pass_context
+def config(context: click.Context) -> None:
+    """Make, show and check the configuration.
+
+    A flag beats the environment (PI_MASK_<SECTION>_<KEY>), which beats the file, which beats the default. The
+    file is the one that --config or PI_MASK_CONFIG names, else ~/.config/pi-mask/config.toml, else
+    /etc/pi-mask/config.toml.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@config.command()
+@click.argument("path", type=click.Path(path_type=Path), required=False)
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+def init(path: Path | None, *, force: bool) -> None:
+    """Write all settings with their defaults, each explained, into a TOML file.
+
+    Without PATH it is your own configuration, ~/.config/pi-mask/config.toml.
+    """
+    from pi_mask.settings import Settings, render_toml, user_config
+
+    target = (path or user_config(os.environ)).resolve()
+    if target.exists() and not force:
+        raise OutputError(f"{target} exists. Choose another path, or replace it with --force.")
+    _write(target, render_toml(Settings()))
+    say(f"{target} is written.")
+
+
+@config.command()
+@settings_options()
+@json_option
+def show(given: Given, *, as_json: bool) -> None:
+    """Show every setting that is in force, and where it comes from."""
+    from pi_mask.report import json_line, printable
+    from pi_mask.settings import render_value, value_of
+
+    loaded = given.load()
+    for key, source in loaded.sources.items():
+        value = value_of(loaded.settings, key)
+        if as_json:
+            say(json_line(key=key, value=value, source=source))
+        else:
+            say(f"{key} = {render_value(value)}  # {printable(source)}")
+
+
+@config.command()
+@click.argument("path", metavar="[FILE]", type=click.Path(path_type=Path), required=False)
+def check(path: Path | None) -> None:
+    """Check a configuration file together with the environment; exit code 2 names all that is wrong."""
+    loaded = Given({}, path).load()
+    say(f"{loaded.config} is fine." if loaded.config else "There is no configuration file; defaults apply.")
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all, also when the power goes."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, part)
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise OutputError(f"{path} cannot be written: {error.strerror}. Choose another path.") from error

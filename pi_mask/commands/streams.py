@@ -1,0 +1,99 @@
+"""Talk to whoever started the command: results on standard output, all else on standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import click
+
+from pi_mask.errors import OutputError
+
+
+def say(line: str) -> None:
+    """Write one line of the result.
+
+    Raises:
+        OutputError: Standard output takes no more, because the disk is full.
+        BrokenPipeError: The reader has gone.
+    """
+    try:
+        click.echo(line)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _discard_stdout()
+        raise OutputError(
+            f"Standard output cannot be written: {error.strerror}. Free some space, or send it elsewhere."
+        ) from error
+
+
+def tell(line: str) -> None:
+    """Write one line that is not part of the result."""
+    click.echo(line, err=True)
+
+
+def configure_logging(level: str) -> None:
+    """Send the package's log to standard error, from this level on; PI_MASK_DEBUG=1 shows all.
+
+    Args:
+        level: One of logging's names.
+    """
+    import logging
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            tell(f"{record.levelname.capitalize()}: {record.getMessage()}")
+
+    logger = logging.getLogger("pi_mask")
+    logger.handlers = [Handler()]
+    logger.setLevel("DEBUG" if is_debugging() else level)
+
+
+def is_debugging() -> bool:
+    """Whether PI_MASK_DEBUG is set."""
+    return os.environ.get("PI_MASK_DEBUG", "") not in {"", "0"}
+
+
+def is_on_terminal() -> bool:
+    """Whether somebody watches standard error."""
+    return sys.stderr.isatty()
+
+
+@contextmanager
+def progress(label: str, length: int) -> Iterator[Callable[[], None]]:
+    """Show a bar with rate and time left on standard error, on a terminal only.
+
+    Args:
+        label: What is being done.
+        length: Number of steps; 0 where nobody knows, which shows no bar.
+
+    Yields:
+        To be called after each step.
+    """
+    if not length or not is_on_terminal():
+        yield lambda: None
+        return
+    start = time.perf_counter()
+
+    def rate(steps: int | None) -> str | None:
+        elapsed = time.perf_counter() - start
+        return f"{steps / elapsed:.1f} a second" if steps and elapsed > 0 else None
+
+    bar = click.progressbar(length=length, label=label, file=sys.stderr, show_pos=True, item_show_func=rate)
+    with bar:
+        yield lambda: bar.update(1, bar.pos + 1)
+
+
+def clear_line() -> None:
+    """Take a bar off the terminal's line, so that a line of the result can go there."""
+    click.echo("\r\x1b[2K", nl=False, err=True)
+
+
+def _discard_stdout() -> None:
+    """What is still buffered would fail again at exit."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,219 @@
+"""Test pi_mask.build."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from pi_mask import build
+from pi_mask.build import open_detector, open_pipeline
+from pi_mask.commands import options
+from pi_mask.errors import EdgeTpuError, ModelError, OutputError, UsageError
+from pi_mask.settings import (
+    CameraSettings,
+    IndicatorSettings,
+    ModelSettings,
+    PolicySettings,
+    Settings,
+)
+from pi_mask.testing import RecordingIndicator, ScriptedCamera
+from pi_mask.types import Frame, MaskLabel, Verdict
+from tests.colour_model import install_model, picture, save_picture
+
+MASKED = MaskLabel.WITH_MASK
+
+
+def on_cpu(model: Path, **values: float) -> ModelSettings:
+    """Settings of a model on the CPU."""
+    return ModelSettings(name=str(model), accelerator="cpu", **values)  # type: ignore[arg-type]
+
+
+def frames(count: int, *labels: MaskLabel) -> list[Frame]:
+    """Frames at ten a second."""
+    return [Frame(picture(*labels), index / 10, index) for index in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("registry", "section", "key", "literals"),
+    [
+        (build.CAMERAS, CameraSettings, "kind", options.CAMERAS),
+        (build.INTERPRETERS, ModelSettings, "accelerator", options.ACCELERATORS),
+        (build.INDICATORS, IndicatorSettings, "kind", options.INDICATORS),
+    ],
+    ids=["camera", "accelerator", "indicator"],
+)
+def test_registries_settings_and_flags_agree(
+    registry: Mapping[str, object], section: type[CameraSettings], key: str, literals: tuple[str, ...]
+) -> None:
+    """What a flag offers is what the settings allow and what can be built."""
+    assert tuple(registry) == literals
+    assert set(get_args(section.model_fields[key].annotation)) == set(literals)
+
+
+def test_a_detector_is_made_as_the_manifest_says(model: Path) -> None:
+    """The model named by its file finds faces, on the CPU, with the manifest's thresholds."""
+    with open_detector(on_cpu(model)) as opened:
+        detections, _ = opened.detector.detect(frames(1, MASKED)[0])
+
+    assert [face.label for face in detections] == [MASKED]
+    assert (opened.manifest.name, opened.interpreter.device) == ("colours", "cpu")
+
+
+def test_the_interpreter_is_closed_afterwards(model: Path) -> None:
+    """After the block the model is released."""
+    with open_detector(on_cpu(model)) as opened:
+        pass
+
+    with pytest.raises(ModelError, match="closed"):
+        opened.detector.detect(frames(1)[0])
+
+
+@pytest.mark.parametrize(("min_score", "found"), [(None, 1), (0.5, 1), (0.99999, 0)])
+def test_min_score_replaces_the_thresholds(model: Path, min_score: float | None, found: int) -> None:
+    """A smallest score in the settings beats the manifest's."""
+    settings = on_cpu(model).model_copy(update={"min_score": min_score})
+    with open_detector(settings) as opened:
+        assert len(opened.detector.detect(frames(1, MASKED)[0])[0]) == found
+
+
+def test_a_model_that_is_not_its_manifest_is_refused(tmp_path: Path) -> None:
+    """Nothing runs that differs from what the manifest describes."""
+    head = {"kind": "ssd", "levels": [{"stride": 16, "outputs": {"scores": 1, "boxes": 0}}]}
+    path = install_model(tmp_path, "exchanged", head=head)
+    damaged = install_model(tmp_path, "damaged").with_suffix(".tflite")
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+
+    for model, message in ((path, "the manifest says"), (damaged, "does not match its manifest")):
+        with pytest.raises(ModelError, match=message), open_detector(on_cpu(model)):
+            pass
+
+
+def test_an_edge_tpu_needs_a_compiled_model(model: Path) -> None:
+    """Asked for by name, the Edge TPU is never replaced."""
+    settings = ModelSettings(name=str(model), accelerator="edgetpu")
+
+    with pytest.raises(EdgeTpuError, match="no file compiled for the Edge TPU"), open_detector(settings):
+        pass
+
+
+def test_auto_steps_down_with_a_warning_and_the_amber_sign(
+    model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Auto without an Edge TPU runs on the CPU, says so, and shows it."""
+    settings = Settings(model=ModelSettings(name=str(model), accelerator="auto"))
+    indicator = RecordingIndicator()
+
+    with (
+        caplog.at_level(logging.WARNING, "pi_mask"),
+        open_pipeline(settings, camera=ScriptedCamera(frames(1)), indicator=indicator) as pipeline,
+    ):
+        list(pipeline)
+
+    assert indicator.shown == [(Verdict.IDLE, True)]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_a_cpu_by_choice_is_no_degradation(model: Path) -> None:
+    """Who asks for the CPU gets no amber sign."""
+    indicator = RecordingIndicator()
+
+    with open_pipeline(
+        Settings(model=on_cpu(model)), camera=ScriptedCamera(frames(4, MASKED)), indicator=indicator
+    ) as pipeline:
+        list(pipeline)
+
+    assert indicator.shown == [(v, False) for v in (Verdict.IDLE, Verdict.CHECKING, Verdict.MASK)]
+
+
+def test_policy_settings_reach_the_door(model: Path) -> None:
+    """A smallest face larger than anybody leaves the door idle."""
+    settings = Settings(model=on_cpu(model), policy=PolicySettings(min_face_px=100))
+    indicator = RecordingIndicator()
+
+    with open_pipeline(settings, camera=ScriptedCamera(frames(4, MASKED)), indicator=indicator) as pipeline:
+        list(pipeline)
+
+    assert indicator.shown == [(Verdict.IDLE, False)]
+
+
+def test_files_and_console_by_name(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The settings' words lead to the real classes."""
+    settings = Settings(
+        model=on_cpu(model),
+        camera=CameraSettings(kind="files", source=str(save_picture(tmp_path / "door.png"))),
+        indicator=IndicatorSettings(kind="console"),
+    )
+
+    with open_pipeline(settings) as pipeline:
+        observations = list(pipeline)
+
+    assert [observation.verdict for observation in observations] == [Verdict.IDLE]
+    assert "IDLE" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("camera", "message"),
+    [
+        (CameraSettings(kind="files"), "Add --source"),
+        (CameraSettings(kind="picamera", source="/dev/video0"), "A Pi camera has a number"),
+    ],
+    ids=["files", "picamera"],
+)
+def test_an_impossible_source_is_a_usage_error(model: Path, camera: CameraSettings, message: str) -> None:
+    """A source that the camera cannot have is refused with advice; the lights are off."""
+    indicator = RecordingIndicator()
+    settings = Settings(model=on_cpu(model), camera=camera)
+
+    with pytest.raises(UsageError, match=message), open_pipeline(settings, indicator=indicator):
+        pass
+
+    assert (indicator.is_closed, indicator.shown) == (True, [])
+
+
+@pytest.mark.parametrize("end", [None, KeyboardInterrupt(), ZeroDivisionError()], ids=repr)
+def test_everything_is_closed_however_it_ends(model: Path, end: BaseException | None) -> None:
+    """On a normal end, an interruption and a bug camera and indicator are closed."""
+    camera, indicator = ScriptedCamera([]), RecordingIndicator()
+
+    def use() -> None:
+        with open_pipeline(Settings(model=on_cpu(model)), camera=camera, indicator=indicator):
+            if end is not None:
+                raise end
+
+    if end is None:
+        use()
+    else:
+        with pytest.raises(type(end)):
+            use()
+    assert (camera.is_closed, indicator.is_closed) == (True, True)
+
+
+def test_what_was_handed_over_is_closed_when_the_model_fails(tmp_path: Path) -> None:
+    """A model that cannot be opened leaves no camera running and no light on."""
+    camera, indicator = ScriptedCamera([]), RecordingIndicator()
+    settings = Settings(model=on_cpu(tmp_path / "missing.tflite"))
+
+    with pytest.raises(ModelError), open_pipeline(settings, camera=camera, indicator=indicator):
+        pass
+
+    assert (camera.is_closed, indicator.is_closed) == (True, True)
+
+
+def test_a_camera_that_fails_to_close_leaves_no_light_on(model: Path) -> None:
+    """The indicator is closed whatever closing the camera does."""
+
+    class Stubborn(ScriptedCamera):
+        def close(self) -> None:
+            raise OutputError("This camera won't close. Unplug it.")
+
+    indicator = RecordingIndicator()
+    settings = Settings(model=on_cpu(model))
+
+    with pytest.raises(OutputError), open_pipeline(settings, camera=Stubborn([]), indicator=indicator):
+        pass
+
+    assert indicator.is_closed

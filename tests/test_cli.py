@@ -1,0 +1,177 @@
+"""Test what all commands share: help, errors, exit codes, streams."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from pi_mask import __version__
+from pi_mask.commands.group import cli
+from pi_mask.errors import CameraError, ModelError, OutputError, PiMaskError, SettingsError
+from tests.colour_model import save_picture
+from tests.conftest import Invoke
+
+
+def failing(error: BaseException) -> click.Command:
+    """A command that fails."""
+
+    def fail() -> None:
+        raise error
+
+    return click.Command("fail", callback=fail)
+
+
+def detecting(picture: Path, model: Path) -> list[str | Path]:
+    """A command line for a process of its own."""
+    return [sys.executable, "-m", "pi_mask", "detect", picture, "--model", model]
+
+
+def test_help_lists_every_command_and_exit_code(invoke: Invoke) -> None:
+    """--help names all commands and explains all exit codes."""
+    outcome = invoke("--help")
+
+    assert (outcome.code, outcome.err) == (0, "")
+    assert all(f"\n  {name} " in outcome.out for name in cli.commands)
+    assert all(f"\n    {code} " in outcome.out for code in (0, 1, 2, 3, 4, 130))
+
+
+@pytest.mark.parametrize("arguments", [(), ("config",)], ids=["pi-mask", "config"])
+def test_without_a_command_the_help_appears(invoke: Invoke, arguments: tuple[str, ...]) -> None:
+    """A bare group shows its help and succeeds."""
+    assert invoke(*arguments) == invoke(*arguments, "--help")
+
+
+def test_version(invoke: Invoke) -> None:
+    """--version prints name and number."""
+    assert invoke("--version").out == f"pi-mask {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (PiMaskError("Broken. Mend it."), 1),
+        (OutputError("Broken. Mend it."), 1),
+        (SettingsError("Broken. Mend it."), 2),
+        (CameraError("Broken. Mend it."), 3),
+        (ModelError("Broken. Mend it."), 4),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_error_is_one_line_and_its_exit_code(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, error: PiMaskError, code: int
+) -> None:
+    """Every error of pi-mask ends as one line on standard error, with the code of its class."""
+    monkeypatch.setitem(cli.commands, "fail", failing(error))
+
+    outcome = invoke("fail")
+
+    assert (outcome.code, outcome.out, outcome.err) == (code, "", "Error: Broken. Mend it.\n")
+
+
+def test_a_bug_is_one_line_too(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unforeseen exception ends with code 1 and asks to be reported."""
+    monkeypatch.setitem(cli.commands, "fail", failing(ZeroDivisionError("by\nzero")))
+
+    outcome = invoke("fail")
+
+    advice = "This is a bug; run it with PI_MASK_DEBUG=1 and report it."
+    assert (outcome.code, outcome.err) == (1, f"Error: ZeroDivisionError: by zero. {advice}\n")
+
+
+@pytest.mark.parametrize(("value", "is_shown"), [("1", True), ("0", False), ("", False)])
+def test_debugging_shows_the_traceback(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, value: str, is_shown: bool
+) -> None:
+    """PI_MASK_DEBUG=1 adds the traceback and keeps line and exit code."""
+    monkeypatch.setitem(cli.commands, "fail", failing(ModelError("Broken. Mend it.")))
+    monkeypatch.setenv("PI_MASK_DEBUG", value)
+
+    outcome = invoke("fail")
+
+    assert outcome.code == 4
+    assert ("Traceback" in outcome.err) is is_shown
+    assert outcome.err.endswith("Error: Broken. Mend it.\n")
+
+
+def test_an_interruption_has_its_own_code_and_no_traceback(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C ends with code 130 and a single word."""
+    monkeypatch.setitem(cli.commands, "fail", failing(KeyboardInterrupt()))
+
+    outcome = invoke("fail")
+
+    assert (outcome.code, outcome.out, outcome.err.strip()) == (130, "", "Error: Interrupted.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("dance",), "Error: No such command 'dance'. Run \"pi-mask --help\".\n"),
+        (("detect",), "Error: Missing argument 'PATHS...'. Run \"pi-mask detect --help\".\n"),
+        (("models", "--colour"), "Error: No such option '--colour'. Run \"pi-mask models --help\".\n"),
+        (
+            ("run", "--camera", "box"),
+            "Error: Invalid value for '--camera': 'box' is not one of 'picamera', 'webcam', 'files'. "
+            'Run "pi-mask run --help".\n',
+        ),
+        (
+            ("run", "--threads", "many"),
+            'Error: model.threads = "many" (flag --threads) is not allowed. '
+            "Give a whole number from 1 to 16.\n",
+        ),
+    ],
+    ids=["command", "argument", "option", "choice", "value"],
+)
+def test_wrong_usage_is_one_line_with_advice(
+    invoke: Invoke, arguments: tuple[str, ...], message: str
+) -> None:
+    """What the command line gets wrong is one line and exit code 2."""
+    outcome = invoke(*arguments)
+
+    assert (outcome.code, outcome.out, outcome.err) == (2, "", message)
+
+
+def test_every_problem_of_the_settings_is_a_line(invoke: Invoke) -> None:
+    """Several wrong settings are all reported at once, a line each."""
+    outcome = invoke("run", "--threads", "0", "--min-score", "2")
+
+    assert outcome.code == 2
+    assert [line.partition(" (")[0] for line in outcome.err.splitlines()] == [
+        "Error: model.threads = 0",
+        "Error: model.min_score = 2.0",
+    ]
+
+
+def test_a_reader_that_leaves_ends_it_quietly(model: Path, tmp_path: Path, clean_environment: None) -> None:
+    """A closed pipe, as left by head, ends the command without a word."""
+    save_picture(tmp_path / "door.png")
+    command = detecting(tmp_path / "door.png", model)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        _, err = process.communicate()
+
+    assert (process.returncode, err.partition("INFO: Created")[0]) == (1, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_a_full_disk_behind_standard_output_is_named(
+    model: Path, tmp_path: Path, clean_environment: None
+) -> None:
+    """Results that cannot be written end with code 1 and one line of advice."""
+    save_picture(tmp_path / "door.png")
+    command = detecting(tmp_path / "door.png", model)
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    own = [line for line in result.stderr.splitlines() if not line.startswith("INFO: Created")]
+    reason = "No space left on device"
+    assert (result.returncode, own) == (
+        1,
+        [f"Error: Standard output cannot be written: {reason}. Free some space, or send it elsewhere."],
+    )

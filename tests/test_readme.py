@@ -1,0 +1,124 @@
+"""Tests that the documentation tells the truth about commands, targets, links and JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from pi_mask.commands.group import cli
+from pi_mask.demo.__main__ import main as demo
+from pi_mask.report import frame_json, verdict_json
+from pi_mask.types import (
+    BoundingBox,
+    Detection,
+    Frame,
+    Latency,
+    MaskLabel,
+    Observation,
+    Person,
+    Track,
+    Verdict,
+)
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+PAGES = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")))
+_COMMAND = re.compile(r"(?:^    (?:\S*/)?|`(?:\S*/)?)pi-mask((?: [^`\n#]+)?)(?:`|#|$)", re.MULTILINE)
+
+
+def _commands(text: str) -> Iterator[list[str]]:
+    """The arguments of every pi-mask command in indented blocks and between backquotes."""
+    for match in _COMMAND.finditer(text):
+        yield shlex.split(match.group(1))
+
+
+DOCUMENTED = sorted(
+    {(page.name, *arguments) for page in PAGES for arguments in _commands(page.read_text()) if arguments}
+)
+
+
+def _parse(command: click.Command, arguments: list[str]) -> None:
+    """Let click parse a command line as it would, short of running it; --help would end it there."""
+    name = "pi-mask"
+    arguments = [argument for argument in arguments if argument != "--help"]
+    while isinstance(command, click.Group) and arguments:
+        name, *arguments = arguments
+        assert name in command.commands, f"there is no command {name}"
+        command = command.commands[name]
+    if arguments or not isinstance(command, click.Group):
+        command.make_context(name, arguments)
+
+
+@pytest.mark.parametrize("documented", DOCUMENTED, ids=" ".join)
+def test_documented_commands_exist(documented: tuple[str, ...]) -> None:
+    """Every pi-mask command in the documentation is one that click accepts."""
+    arguments = list(documented[1:])
+    # Prose names a command without its arguments: `pi-mask detect`.
+    if len(arguments) == 1 and arguments[0] in cli.commands:
+        return
+    _parse(cli, arguments)
+
+
+def test_an_unknown_option_would_be_noticed() -> None:
+    """The check above fails for an option that does not exist."""
+    with pytest.raises(click.NoSuchOption):
+        _parse(cli, ["run", "--no-such-option"])
+
+
+def test_make_targets_in_the_documentation_exist() -> None:
+    """Every `make target` in the documentation is a target of the Makefile."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    text = "\n".join(page.read_text() for page in PAGES)
+    named = set(re.findall(r"(?:^    |`)make ([a-z]+)", text, re.MULTILINE))
+    assert {"demo", "test"} <= named <= targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link in the documentation leads to a file or folder of the repository."""
+    links = re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text())
+    local = [link for link in links if "://" not in link]
+    assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+def _keys(value: object) -> object:
+    """The shape of a JSON value: its keys, and the shape of the first element of its lists."""
+    if isinstance(value, dict):
+        return {key: _keys(inner) for key, inner in value.items()}
+    return [_keys(value[0])] if isinstance(value, list) and value else None
+
+
+def test_json_examples_have_the_real_keys() -> None:
+    """The README's JSON lines have exactly the keys that the program writes."""
+    import numpy as np
+
+    box = BoundingBox(1.0, 2.0, 3.0, 4.0)
+    face = Detection(box, MaskLabel.WITH_MASK, 0.9)
+    frame = Frame(np.zeros((4, 6, 3), np.uint8), 0.5, 1, "clip.mp4")
+    people = (Person(Track(1, box, 5, 0.5, 0.5, ()), Verdict.NO_MASK),)
+    written = [
+        frame_json(frame, [face], Latency(1.0, 2.0, 3.0)),
+        verdict_json(Observation(frame, (face,), people, Verdict.NO_MASK)),
+    ]
+    examples = re.findall(r"```json\n(.*?)\n```", README, re.DOTALL)
+    assert [_keys(json.loads(line)) for line in examples] == [_keys(json.loads(line)) for line in written]
+
+
+def test_exit_codes_agree_with_the_help() -> None:
+    """The README's table of exit codes says what --help says."""
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", README, re.MULTILINE)
+    assert cli.epilog is not None
+    assert rows == re.findall(r"^  (\d+) +(.+)$", cli.epilog, re.MULTILINE)
+
+
+def test_the_demo_takes_the_documented_options() -> None:
+    """The options named at the top of the demo's module are its options."""
+    module = (ROOT / "pi_mask" / "demo" / "__main__.py").read_text()
+    documented = set(re.findall(r"--[a-z]+", module.split('"""')[1]))
+    assert documented == {option for parameter in demo.params for option in parameter.opts}

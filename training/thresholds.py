@@ -1,0 +1,145 @@
+"""Choose a model's thresholds per label, on varied training pictures, and write them into its manifest.
+
+    python -m training.thresholds --model models/ssd_mobilenet_v2_320.tflite --data ../shared/data/train.json
+
+The validation pictures play no part. The training pictures are varied anew (light, blur, scale, tilt),
+because on the plain ones the network is surer than it will be at the door.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from pi_mask.build import open_detector
+from pi_mask.detector import Detector
+from pi_mask.manifest import find_manifest, load_manifest
+from pi_mask.settings import ModelSettings
+from pi_mask.types import BoundingBox, Frame, MaskLabel
+from training.augment import AugmentConfig, Sample
+from training.data import LABELS, TrainingSet, load_coco
+from training.quantise import manifest_json
+
+_LOWEST = 0.1
+_MATCH_IOU = 0.5
+_MIN_SIDE_PX = 15.0  # 24 px in a 512 px picture, at the network's 320
+_MASKED = LABELS.index(MaskLabel.WITH_MASK)
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a wrong answer costs, in wrong answers of the cheapest kind, and where to look."""
+
+    passed: float = 4.0  # a bare or wrongly masked face shown green: what the door is there to prevent
+    refused: float = 2.0  # a masked face shown red: annoys an honest person
+    missed: float = 1.0  # the next frame sees the face again
+    mixed_up: float = 0.5  # no mask and a wrong one both say red
+    false_box: float = 1.0  # per picture; the votes of several frames forgive one
+    pictures: int = 2000
+    seed: int = 7
+    grid: tuple[float, ...] = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the model said about known pictures.
+
+    Attributes:
+        truth: N labels of faces.
+        scores: N × labels, the scores of each face's box; zeros where none was found.
+        false_scores: K × labels, the scores of boxes on no face.
+        pictures: Number of pictures.
+    """
+
+    truth: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    false_scores: NDArray[np.float64]
+    pictures: int
+
+
+def gather(detector: Detector, data: TrainingSet, count: int) -> Evidence:
+    """Run the detector on ``count`` varied pictures."""
+    truth: list[int] = []
+    scores: list[list[float]] = []
+    false_scores: list[list[float]] = []
+    for index in range(count):
+        sample = data[index][1]
+        _match(detector, sample, truth, scores, false_scores)
+    found, false = (np.array(rows, np.float64).reshape(-1, len(LABELS)) for rows in (scores, false_scores))
+    return Evidence(np.array(truth, np.int64), found, false, count)
+
+
+def _match(
+    detector: Detector,
+    sample: Sample,
+    truth: list[int],
+    scores: list[list[float]],
+    false_scores: list[list[float]],
+) -> None:
+    found, _ = detector.detect(Frame(sample.image, 0.0, 0))
+    boxes = [BoundingBox(*map(float, box)) for box in sample.boxes]
+    best: dict[int, list[float]] = {}
+    for detection in found:
+        row = [detection.scores[label] for label in LABELS]
+        overlaps = [box.iou(detection.box) for box in boxes]
+        nearest = int(np.argmax(overlaps)) if overlaps else -1
+        if nearest >= 0 and overlaps[nearest] >= _MATCH_IOU:
+            best.setdefault(nearest, row)
+        elif not any(overlap > 0.1 for overlap in overlaps):
+            false_scores.append(row)
+    for index, (box, label) in enumerate(zip(boxes, sample.labels, strict=True)):
+        # A two-class source may call a wrongly worn mask by another name: it can't tell right from wrong.
+        if label >= 0 and not sample.is_two_class[index] and box.shorter_side >= _MIN_SIDE_PX:
+            truth.append(int(label))
+            scores.append(best.get(index, [0.0] * len(LABELS)))
+
+
+def cost(evidence: Evidence, thresholds: NDArray[np.float64], config: Config) -> float:
+    """Mean cost per label, so that the scarce one counts as much, plus that of the false boxes."""
+    ratios = evidence.scores / thresholds
+    said = ratios.argmax(axis=1)
+    is_missed = ratios.max(axis=1) < 1
+    price = np.where(said == evidence.truth, 0.0, config.mixed_up)
+    price = np.where((evidence.truth != _MASKED) & (said == _MASKED), config.passed, price)
+    price = np.where((evidence.truth == _MASKED) & (said != _MASKED), config.refused, price)
+    price = np.where(is_missed, config.missed, price)
+    per_label = [price[evidence.truth == label].mean() for label in np.unique(evidence.truth)]
+    false_boxes = ((evidence.false_scores / thresholds).max(axis=1, initial=0.0) >= 1).sum()
+    return float(np.mean(per_label) + config.false_box * false_boxes / evidence.pictures)
+
+
+def choose(evidence: Evidence, config: Config) -> tuple[dict[MaskLabel, float], float]:
+    """The cheapest combination on the grid, and its cost."""
+    combinations = itertools.product(config.grid, repeat=len(LABELS))
+    best = min(combinations, key=lambda each: cost(evidence, np.array(each), config))
+    return dict(zip(LABELS, best, strict=True)), cost(evidence, np.array(best), config)
+
+
+@click.command()
+@click.option("--model", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
+@click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
+@click.option("--pictures", type=int, default=Config.pictures, show_default=True)
+def main(model: Path, data: Path, pictures: int) -> None:
+    """Choose thresholds and write them into the model's manifest."""
+    config = Config(pictures=pictures)
+    path = find_manifest(str(model))
+    manifest = load_manifest(path)
+    single = AugmentConfig(mosaic=0.0)
+    samples = TrainingSet(
+        load_coco(data), manifest.input.width, single, incorrect_weight=3.0, seed=config.seed
+    )
+    with open_detector(ModelSettings(name=str(model), accelerator="cpu", min_score=_LOWEST)) as opened:
+        evidence = gather(opened.detector, samples, config.pictures)
+    thresholds, price = choose(evidence, config)
+    path.write_text(manifest_json(manifest.model_copy(update={"thresholds": thresholds})))
+    named = ", ".join(f"{label.value} {value:g}" for label, value in thresholds.items())
+    click.echo(f"{named}: cost {price:.4f} on {len(evidence.truth)} faces in {evidence.pictures} pictures")
+
+
+if __name__ == "__main__":
+    main()
