@@ -114,7 +114,7 @@ class Augmenter:
         if scale < 0.8:
             image = _shrink(image, 1.2 * scale)
             matrix[:, :2] *= source_width / image.shape[1]
-        drawn = cv2.warpAffine(image, matrix, (width, height), borderValue=(config.fill,) * 3)
+        drawn = cv2.warpAffine(image, _on_centres(matrix), (width, height), borderValue=(config.fill,) * 3)
         canvas[...] = drawn
         moved = _transform(sample.boxes, matrix, sample, image)
         boxes, labels = self._visible(moved, sample.labels, width, height)
@@ -179,6 +179,13 @@ def _shrink(image: Image, scale: float) -> Image:
     height, width = image.shape[:2]
     factors = {"fx": max(scale, 1 / width), "fy": max(scale, 1 / height)}
     return cv2.resize(image, None, **factors, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def _on_centres(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same map for warpAffine, which counts from the first pixel's centre, while boxes count from its edge."""
+    moved = matrix.copy()
+    moved[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
+    return moved
 
 
 def _transform(

@@ -1,7 +1,9 @@
-"""Detection loss: task-aligned assignment, quality focal loss for scores, GIoU for boxes.
+"""Detection loss: cells near a face's centre at the level of its size, quality focal loss for scores, GIoU for boxes.
 
-Assignment after TOOD (Feng et al. 2021): each face takes the cells whose prediction agrees best with it in
-both score and overlap. Quality focal loss after Li et al. 2020 (GFL), GIoU after Rezatofighi et al. 2019.
+Quality focal loss after Li et al. 2020 (GFL): the score to learn is the overlap that the cell's own box reaches.
+GIoU after Rezatofighi et al. 2019. Which cells are a face's is fixed by geometry, as in FCOS (Tian et al. 2019) and
+ATSS (Zhang et al. 2020): assignment by the network's own predictions (TOOD) needs many more epochs to settle, see
+LOG.md.
 """
 
 from __future__ import annotations
@@ -38,9 +40,9 @@ class Targets:
 class LossConfig:
     """Weights of the loss."""
 
-    top_k: int = 10  # cells a face; TOOD's 13 suits five levels, three levels hold fewer good cells
-    score_power: float = 0.5  # alpha, beta: YOLOv8-style 0.5 / 6 trusts overlap while scores are still random
-    iou_power: float = 6.0
+    top_k: int = 9  # cells a face: the 3 × 3 around its centre, where the face is large enough to hold them
+    strides_a_face: float = 4.0  # a level's typical face: 32, 64 and 128 px; the layers see ten times as far
+    level_spread: float = 0.5  # in octaves: a face halfway between two levels belongs to both
     box_weight: float = 2.0
     focal_power: float = 2.0
     # A wrongly worn mask in a two-class source is labelled as one of the other two. A face of such a source
@@ -75,7 +77,7 @@ class DetectionLoss:
         distances = values.clamp(max=6.0).exp() * self.strides[:, None]
         predicted = torch.cat([self.centres - distances[..., :2], self.centres + distances[..., 2:]], dim=-1)
         with torch.no_grad():
-            assigned, quality = self._assign(logits.sigmoid(), predicted, targets)
+            assigned, quality = self._assign(predicted, targets)
         score_loss = self._score_loss(logits, assigned, quality, targets)
         box_loss = self._box_loss(predicted, assigned, quality, targets)
         total = quality.sum().clamp(min=1.0)
@@ -91,27 +93,28 @@ class DetectionLoss:
         is_near = (self.centres - centre[..., None, :]).abs().amax(-1) < self.strides
         return inside | (is_near & (self.strides == self.strides.min()))
 
-    def _assign(self, scores: Tensor, predicted: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
+    def _distance(self, targets: Targets) -> Tensor:
+        """N × M × cells: how far a cell is from being the face's own, in place (strides) and in size (octaves)."""
+        centre = (targets.boxes[..., :2] + targets.boxes[..., 2:]) / 2
+        offset = (self.centres - centre[..., None, :]) / self.strides[:, None]
+        size = (targets.boxes[..., 2:] - targets.boxes[..., :2]).clamp(min=1.0).prod(-1).sqrt()
+        octaves = torch.log2(size[..., None] / (self.config.strides_a_face * self.strides))
+        return offset.square().sum(-1) + (octaves / self.config.level_spread).square()
+
+    def _assign(self, predicted: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
         """Per cell: index of its face (−1: background, −2: ignored) and its target quality, 0 to 1."""
-        config = self.config
         is_face = targets.is_present & (targets.labels >= 0)
         inside = self._inside(targets)
-        iou, _ = giou(predicted[:, None], targets.boxes[:, :, None])
-        per_label = scores.transpose(1, 2)
-        index = targets.labels.clamp(min=0)[..., None].expand(-1, -1, per_label.shape[-1])
-        alignment = per_label.gather(1, index) ** config.score_power * iou**config.iou_power
-        alignment = alignment * (inside & is_face[..., None])
-        best = alignment.topk(config.top_k, dim=-1)
-        chosen = torch.zeros_like(alignment).scatter_(-1, best.indices, best.values)
-        chosen = torch.where(chosen > 1e-12, alignment, 0.0)
-        strongest, face = chosen.max(dim=1)
-        # Scale so that a face's best cell gets its own IoU as its target quality.
-        peak = chosen.amax(-1, keepdim=True).clamp(min=1e-12)
-        quality = (chosen / peak * (iou * (chosen > 0)).amax(-1, keepdim=True)).gather(1, face[:, None])[:, 0]
-        assigned = torch.where(strongest > 0, face, -1)
+        distance = self._distance(targets).masked_fill(~(inside & is_face[..., None]), torch.inf)
+        nearest = distance.topk(self.config.top_k, dim=-1, largest=False)
+        chosen = torch.full_like(distance, torch.inf).scatter_(-1, nearest.indices, nearest.values)
+        closest, face = chosen.min(dim=1)  # a cell between two faces is the nearer one's
+        assigned = torch.where(closest < torch.inf, face, -1)
         ignored = (inside & (targets.is_present & ~is_face)[..., None]).any(1)
         assigned = torch.where((assigned == -1) & ignored, -2, assigned)
-        return assigned, torch.where(assigned >= 0, quality, 0.0)
+        own = targets.boxes.gather(1, assigned.clamp(min=0)[..., None].expand(-1, -1, 4))
+        iou, _ = giou(predicted, own)
+        return assigned, torch.where(assigned >= 0, iou, 0.0)
 
     def _score_loss(self, logits: Tensor, assigned: Tensor, quality: Tensor, targets: Targets) -> Tensor:
         config = self.config

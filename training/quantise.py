@@ -29,7 +29,7 @@ from pi_mask.types import MaskLabel
 from training.calibration import calibrate, limit_range, set_range
 from training.data import LABELS, Picture, load_coco, read_rgb
 from training.float_parent import IOU_THRESHOLD
-from training.networks.ssd import ExportedSsd, SsdMobileNetV2
+from training.networks.ssd import ExportedSsd, SsdMobileNetV2, load_weights
 from training.provenance import provenance
 from training.torch_interpreter import INPUT_SCALE, ssd_head
 from training.uint8_ends import with_uint8_ends
@@ -53,10 +53,8 @@ class Config:
 
 def load_network(checkpoint: Path) -> SsdMobileNetV2:
     """The network with the averaged weights of a training checkpoint, in evaluation mode."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"]
     network = SsdMobileNetV2()
-    prefix = "network."
-    network.load_state_dict({n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)})
+    load_weights(network, checkpoint)
     return network.eval()
 
 

@@ -33,7 +33,7 @@ from training.data import Picture, TrainingSet, collate, load_coco, read_rgb
 from training.float_parent import float_manifest
 from training.loss import DetectionLoss, LossConfig, Targets
 from training.metrics import average_precision, detect_all
-from training.networks.ssd import SsdMobileNetV2
+from training.networks.ssd import SsdMobileNetV2, load_weights
 from training.provenance import provenance
 from training.torch_interpreter import INPUT_SCALE, TorchInterpreter
 
@@ -50,8 +50,8 @@ class Config:
     warmup_steps: int = 300
     ema_decay: float = 0.998  # averages the last epoch and a half
     incorrect_weight: float = 3.0  # 595 of 14,105 boxes are the class that matters most
-    mosaic_free_epochs: int = 2  # the end sees whole scenes only, as the door does
-    val_every_epochs: int = 2  # a measurement takes half a minute
+    mosaic_free_epochs: int = 1  # the end sees whole scenes only, as the door does
+    val_every_epochs: int = 3  # a measurement takes half a minute
     workers: int = 1
     seed: int = 1
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -153,15 +153,29 @@ def _one_thread(_worker: int) -> None:
     cv2.setNumThreads(0)
 
 
-def train(config: Config, data: Path, val: Path, output: Path, *, resume: bool) -> None:
-    """Train and leave ``best.ckpt``, ``last.ckpt`` and ``run.json`` in the output folder."""
+def _record(config: Config, data: list[Path], start: Path | None) -> dict[str, Any]:
+    """What this run came from, and where it started from a checkpoint, what that came from."""
+    record = provenance(asdict(config), data)
+    if start is not None:
+        before = start.parent / "run.json"
+        record["start"] = json.loads(before.read_text()) if before.exists() else {"checkpoint": start.name}
+    return record
+
+
+def train(
+    config: Config, data: Path, val: Path, output: Path, *, resume: bool = False, start: Path | None = None
+) -> None:
+    """Train, from ImageNet weights or those of the checkpoint ``start``, and leave ``best.ckpt``, ``last.ckpt`` and ``run.json`` in the output folder."""
     lightning.seed_everything(config.seed, verbose=False)
     torch.set_float32_matmul_precision("medium")
     output.mkdir(parents=True, exist_ok=True)
-    (output / "run.json").write_text(json.dumps(provenance(asdict(config), [data, val]), indent=2) + "\n")
+    (output / "run.json").write_text(json.dumps(_record(config, [data, val], start), indent=2) + "\n")
     pictures = TrainingSet(load_coco(data), config.size, config.augment, config.incorrect_weight, config.seed)
     trainee = Trainee(config, load_coco(val))
-    trainee.network.backbone.load_imagenet(torch.load(imagenet_weights(), weights_only=True))
+    if start is None:
+        trainee.network.backbone.load_imagenet(torch.load(imagenet_weights(), weights_only=True))
+    else:
+        load_weights(trainee.network, start)
     loader = DataLoader(
         pictures,
         config.batch,
@@ -207,6 +221,12 @@ def _trainer(config: Config, output: Path, epoch_seed: EpochSeed) -> lightning.T
     "--size", type=int, default=Config.size, show_default=True, help="Input side, a multiple of 32."
 )
 @click.option("--batch", type=int, default=Config.batch, show_default=True)
+@click.option("--learning-rate", type=float, default=Config.learning_rate, show_default=True)
+@click.option(
+    "--start",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Start from this checkpoint's weights instead of ImageNet's, with a new schedule.",
+)
 @click.option("--resume", is_flag=True, help="Go on from last.ckpt in the output folder.")
 def main(  # noqa: PLR0913, PLR0917 one argument per option
     data: Path, val: Path, output: Path, epochs: int, size: int, batch: int, *, resume: bool

@@ -7,6 +7,7 @@ convolutions, one anchor-free box a cell (Tian et al. 2019).
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -93,3 +94,15 @@ def cell_centres(height: int, width: int) -> tuple[Tensor, Tensor]:
         centres.append((torch.stack((x, y), dim=-1).reshape(-1, 2) + 0.5) * stride)
         strides.append(torch.full((rows * columns,), float(stride)))
     return torch.cat(centres), torch.cat(strides)
+
+
+def load_weights(network: SsdMobileNetV2, checkpoint: Path) -> None:
+    """Load the averaged weights of a training checkpoint.
+
+    Raises:
+        RuntimeError: They belong to another network.
+    """
+    # Lightning's checkpoints hold more than tensors; load only your own.
+    state = torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"]
+    prefix = "network."
+    network.load_state_dict({n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)})
