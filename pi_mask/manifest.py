@@ -164,7 +164,7 @@ def load_manifest(path: Path) -> Manifest:
         return Manifest.model_validate_json(path.read_bytes())
     except OSError as error:
         raise ModelError(
-            f"Manifest {path} cannot be read: {error.strerror}. Check its permissions."
+            f"Manifest {path} cannot be read: {error.strerror}. Check the path and its permissions."
         ) from error
     except ValidationError as error:
         first = error.errors()[0]

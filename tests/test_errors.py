@@ -9,7 +9,9 @@ from pi_mask import errors
 
 def test_every_error_has_its_place_and_exit_code() -> None:
     """Each class, its parent and its exit code are those of the tree in the module's docstring."""
-    classes = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind.__module__ == errors.__name__]
+    classes = [
+        kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind.__module__ == errors.__name__
+    ]
 
     tree = {kind.__name__: (kind.__mro__[1].__name__, kind.exit_code) for kind in classes}
 

@@ -228,11 +228,9 @@ def _trainer(config: Config, output: Path, epoch_seed: EpochSeed) -> lightning.T
     help="Start from this checkpoint's weights instead of ImageNet's, with a new schedule.",
 )
 @click.option("--resume", is_flag=True, help="Go on from last.ckpt in the output folder.")
-def main(  # noqa: PLR0913, PLR0917 one argument per option
-    data: Path, val: Path, output: Path, epochs: int, size: int, batch: int, *, resume: bool
-) -> None:
+def main(data: Path, val: Path, output: Path, start: Path | None, *, resume: bool, **config: Any) -> None:
     """Train SSD-MobileNetV2 on COCO annotations."""
-    train(Config(epochs=epochs, size=size, batch=batch), data, val, output, resume=resume)
+    train(Config(**config), data, val, output, resume=resume, start=start)
 
 
 if __name__ == "__main__":

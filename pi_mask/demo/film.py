@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import cv2
 import numpy as np
 
+from pi_mask.camera.opencv import cv2
 from pi_mask.demo.mask import wear_mask
 from pi_mask.demo.photograph import BETWEEN_THE_EYES, Portrait
 
@@ -42,6 +42,8 @@ class Pose:
     lowered: float | None = None
 
 
+_UNDER_THE_NOSE: Final = 1.25  # nose and upper lip are free, lower lip and chin covered
+
 # What is filmed, and no more than that: which verdicts follow is the model's and the policy's business.
 _SCRIPT: Final = (
     Pose(0.0, -500, 0.72),
@@ -52,10 +54,10 @@ _SCRIPT: Final = (
     Pose(8.21, 315, 1.55, 2.0),  # puts on a mask, from the chin upwards
     Pose(8.7, 316, 1.55, 0.0),
     Pose(12.6, 325, 1.6, 0.0),
-    Pose(12.9, 325, 1.6, 1.0),  # pulls it under the nose
-    Pose(17.0, 315, 1.5, 1.0),
-    Pose(18.0, 1100, 1.4, 1.0),  # leaves to the right
-    Pose(DURATION_S, 1200, 1.4, 1.0),
+    Pose(12.9, 325, 1.6, _UNDER_THE_NOSE),  # pulls it under the nose
+    Pose(17.0, 315, 1.5, _UNDER_THE_NOSE),
+    Pose(18.0, 1100, 1.4, _UNDER_THE_NOSE),  # leaves to the right
+    Pose(DURATION_S, 1200, 1.4, _UNDER_THE_NOSE),
 )
 _TIMES: Final = [pose.time_s for pose in _SCRIPT]
 
@@ -68,14 +70,16 @@ def film(portrait: Portrait) -> Iterator[Image]:
     """
     random = np.random.default_rng(7)
     wall = _wall(portrait, random)
+    # Each frame takes another cut-out of one sheet: new numbers each time would take longer than all else.
+    grain = random.normal(0.0, _NOISE, (SIZE[1] + 64, SIZE[0] + 64, 3)).astype(np.float32)
     worn: tuple[float | None, Portrait] = (None, portrait)
     for index in range(round(DURATION_S * FPS)):
         pose = _pose(index / FPS)
         if pose.lowered != worn[0]:
             worn = (pose.lowered, portrait if pose.lowered is None else wear_mask(portrait, pose.lowered))
         frame = _expose(wall, worn[1], pose)
-        noise = random.normal(0.0, _NOISE, frame.shape).astype(np.float32)
-        yield (frame + noise).clip(0, 255).astype(np.uint8)
+        y, x = random.integers(0, 64, 2)
+        yield (frame + grain[y : y + SIZE[1], x : x + SIZE[0]]).clip(0, 255).astype(np.uint8)
 
 
 def _wall(portrait: Portrait, random: np.random.Generator) -> Image:
@@ -108,9 +112,14 @@ def _expose(wall: Image, portrait: Portrait, pose: Pose) -> Image:
     x = pose.x + 4 * math.sin(2.8 * t)
     y = _EYE_LEVEL_PX + 3 * math.sin(5.1 * t)
     placement = np.array(
-        [[cosine, -sine, x - cosine * eye_x + sine * eye_y], [sine, cosine, y - sine * eye_x - cosine * eye_y]]
+        [
+            [cosine, -sine, x - cosine * eye_x + sine * eye_y],
+            [sine, cosine, y - sine * eye_x - cosine * eye_y],
+        ]
     )
-    person = cv2.warpAffine(portrait.image, placement, SIZE, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+    person = cv2.warpAffine(
+        portrait.image, placement, SIZE, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
+    )
     alpha = cv2.warpAffine(portrait.alpha, placement, SIZE, flags=cv2.INTER_LINEAR)[..., None]
     blended: Image = (wall + alpha * (person.astype(np.float32) - wall)).astype(np.uint8)
     return blended
