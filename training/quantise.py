@@ -1,6 +1,6 @@
 """Convert a trained detector to a full int8 .tflite file with uint8 ends and write its manifest.
 
-    python -m training.quantise --checkpoint training/runs/ssd/best.ckpt --data ../shared/data/train.json \
+    python -m training.quantise --checkpoint training/runs/ssd/last.ckpt --data ../shared/data/train.json \
         --output models --name ssd_mobilenet_v2_320
 
 torch → litert-torch (float .tflite) → ai-edge-quantizer (int8, calibrated on training pictures) → uint8 ends.
