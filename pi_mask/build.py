@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pi_mask.detector import Detector
+from pi_mask.detector import Detector, place
 from pi_mask.errors import EdgeTpuError, UsageError
-from pi_mask.manifest import Manifest, find_manifest, load_manifest, read_model
+from pi_mask.manifest import Manifest, ModelInput, find_manifest, load_manifest, read_model
 from pi_mask.pipeline import Parts, Pipeline
 from pi_mask.policy import DoorPolicy
 from pi_mask.settings import CameraSettings, IndicatorSettings, ModelSettings, Settings
@@ -24,6 +24,18 @@ if TYPE_CHECKING:
     from pi_mask.camera.base import Camera
     from pi_mask.indicator.base import Indicator
     from pi_mask.inference.base import Interpreter
+
+
+def isp_size(settings: CameraSettings, wanted: ModelInput) -> tuple[int, int]:
+    """Width and height to ask of a Pi camera: its processor shrinks for nothing, so no more than is seen.
+
+    Even numbers, as the processor wants them. A stretched input keeps the camera's own size, because the
+    processor would crop.
+    """
+    placement = place(settings.width, settings.height, wanted.width, wanted.height, letterbox=True)
+    if not wanted.letterbox or placement.width >= settings.width:
+        return settings.width, settings.height
+    return placement.width // 2 * 2, placement.height // 2 * 2
 
 
 def _picamera(settings: CameraSettings) -> Camera:
@@ -163,6 +175,20 @@ def open_detector(settings: ModelSettings) -> Iterator[OpenedDetector]:
         yield OpenedDetector(detector, manifest, interpreter)
 
 
+def _shrunk_by_isp(settings: Settings, wanted: ModelInput) -> Settings:
+    """The settings for the smaller frames of a Pi camera; what is given in pixels shrinks with them."""
+    if settings.camera.kind != "picamera":
+        return settings
+    width, height = isp_size(settings.camera, wanted)
+    smallest = settings.policy.min_face_px * width / settings.camera.width
+    return settings.model_copy(
+        update={
+            "camera": settings.camera.model_copy(update={"width": width, "height": height}),
+            "policy": settings.policy.model_copy(update={"min_face_px": smallest}),
+        }
+    )
+
+
 @contextmanager
 def open_pipeline(
     settings: Settings, *, camera: Camera | None = None, indicator: Indicator | None = None
@@ -187,6 +213,8 @@ def open_pipeline(
             closing(INDICATORS[settings.indicator.kind](settings.indicator))
         )
         opened = stack.enter_context(open_detector(settings.model))
+        if camera is None:
+            settings = _shrunk_by_isp(settings, opened.manifest.input)
         filmed_by = camera or stack.enter_context(closing(CAMERAS[settings.camera.kind](settings.camera)))
         tracker = Tracker(
             settings.tracker.iou_threshold,

@@ -54,7 +54,7 @@ class CameraError(HardwareMissingError):
     """The camera cannot be opened or was lost for good."""
 
 
-class CameraTimeout(CameraError):
+class CameraTimeout(CameraError):  # noqa: N818 the design's word, as in queue.Empty
     """The camera is there, yet delivered no frame in time."""
 
 

@@ -191,9 +191,10 @@ class PolicySettings(_Section):
         default=40.0,
         ge=0,
         le=4096,
-        description="Smallest face that counts, its box's shorter side in pixels of the frame. 40 at "
-        "640×480: an adult's face (15 cm) at 2 m under the Camera Module's 62° lens. Who is further away is "
-        "passing by, and the model sees too little of the mask.",
+        description="Smallest face that counts, its box's shorter side in pixels of the frame; for picamera "
+        "of camera.width × camera.height, even where smaller frames are asked of it. 40 at 640×480: an "
+        "adult's face (15 cm) at 2 m under the Camera Module's 62° lens. Who is further away is passing by, "
+        "and the model sees too little of the mask.",
     )
     takeover_ratio: float = Field(
         default=1.2,

@@ -13,6 +13,7 @@ from pi_mask import build
 from pi_mask.build import open_detector, open_pipeline
 from pi_mask.commands import options
 from pi_mask.errors import EdgeTpuError, ModelError, OutputError, UsageError
+from pi_mask.manifest import ModelInput
 from pi_mask.settings import (
     CameraSettings,
     IndicatorSettings,
@@ -22,7 +23,7 @@ from pi_mask.settings import (
 )
 from pi_mask.testing import RecordingIndicator, ScriptedCamera
 from pi_mask.types import Frame, MaskLabel, Verdict
-from tests.colour_model import install_model, picture, save_picture
+from tests.colour_model import SIDE, STRIDE, install_model, picture, save_picture
 
 MASKED = MaskLabel.WITH_MASK
 
@@ -217,3 +218,47 @@ def test_a_camera_that_fails_to_close_leaves_no_light_on(model: Path) -> None:
         pass
 
     assert indicator.is_closed
+
+
+@pytest.mark.parametrize(
+    ("camera", "letterbox", "size"),
+    [
+        ((640, 480), True, (320, 240)),
+        ((640, 360), True, (320, 180)),
+        ((1000, 700), True, (320, 224)),
+        ((256, 192), True, (256, 192)),
+        ((640, 480), False, (640, 480)),
+    ],
+)
+def test_a_pi_camera_is_asked_for_what_the_model_sees(
+    camera: tuple[int, int], letterbox: bool, size: tuple[int, int]
+) -> None:
+    """The processor shrinks to the model's input, in even numbers, and never enlarges or crops."""
+    settings = CameraSettings(kind="picamera", width=camera[0], height=camera[1])
+
+    assert build.isp_size(settings, ModelInput(width=320, height=320, letterbox=letterbox)) == size
+
+
+def test_smaller_frames_mean_smaller_faces(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the Pi camera delivers half the size, the smallest face that counts is half as large too."""
+    asked: list[CameraSettings] = []
+
+    def open_camera(settings: CameraSettings) -> ScriptedCamera:
+        asked.append(settings)
+        half = picture(MASKED, side=SIDE)
+        return ScriptedCamera([Frame(half, index / 10, index) for index in range(4)])
+
+    monkeypatch.setattr(build, "CAMERAS", {**build.CAMERAS, "picamera": open_camera})
+    face_px = 1.5 * STRIDE  # two strides wide, half a stride of it outside the picture
+    shown: list[set[Verdict]] = []
+    for smallest in (2 * face_px - 1, 2 * face_px + 1):  # of the configured size, twice the model's
+        settings = Settings(
+            camera=CameraSettings(width=2 * SIDE, height=2 * SIDE),
+            model=on_cpu(model),
+            policy=PolicySettings(min_face_px=smallest),
+        )
+        with open_pipeline(settings, indicator=RecordingIndicator()) as pipeline:
+            shown.append({observation.verdict for observation in pipeline})
+
+    assert [(each.width, each.height) for each in asked] == [(SIDE, SIDE)] * 2
+    assert [Verdict.MASK in each for each in shown] == [True, False]
