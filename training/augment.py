@@ -182,7 +182,7 @@ def _shrink(image: Image, scale: float) -> Image:
 
 
 def _on_centres(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same map for warpAffine, which counts from the first pixel's centre, while boxes count from its edge."""
+    """The same map for warpAffine, which counts from the first pixel's centre; boxes count from its edge."""
     moved = matrix.copy()
     moved[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
     return moved

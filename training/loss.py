@@ -1,9 +1,9 @@
-"""Detection loss: cells near a face's centre at the level of its size, quality focal loss for scores, GIoU for boxes.
+"""Compare what the detector says with the annotated faces.
 
-Quality focal loss after Li et al. 2020 (GFL): the score to learn is the overlap that the cell's own box reaches.
-GIoU after Rezatofighi et al. 2019. Which cells are a face's is fixed by geometry, as in FCOS (Tian et al. 2019) and
-ATSS (Zhang et al. 2020): assignment by the network's own predictions (TOOD) needs many more epochs to settle, see
-LOG.md.
+Quality focal loss after Li et al. 2020 (GFL): the score to learn is the overlap that the cell's own box
+reaches. GIoU after Rezatofighi et al. 2019. Which cells are a face's is fixed by geometry, place and size, as
+in FCOS (Tian et al. 2019) and ATSS (Zhang et al. 2020): assignment by the network's own predictions (TOOD)
+needs many more epochs to settle, see LOG.md.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class DetectionLoss:
         return inside | (is_near & (self.strides == self.strides.min()))
 
     def _distance(self, targets: Targets) -> Tensor:
-        """N × M × cells: how far a cell is from being the face's own, in place (strides) and in size (octaves)."""
+        """N × M × cells: how far a cell is from the face in place (strides) and size (octaves), squared."""
         centre = (targets.boxes[..., :2] + targets.boxes[..., 2:]) / 2
         offset = (self.centres - centre[..., None, :]) / self.strides[:, None]
         size = (targets.boxes[..., 2:] - targets.boxes[..., :2]).clamp(min=1.0).prod(-1).sqrt()

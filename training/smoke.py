@@ -22,7 +22,7 @@ from training.data import load_coco
 from training.evaluate import measure
 from training.quantise import Config as QuantiseConfig
 from training.quantise import calibration_images, convert_float, load_network, quantise, write_model
-from training.train import Config, train
+from training.train import Config, Run, train
 
 _SIZE = 128
 _LABELS = tuple(MaskLabel)
@@ -74,7 +74,7 @@ def smoke(folder: Path, *, epochs: int = 2, pictures: int = 32) -> dict[str, Any
     """Run every stage in a folder; return the evaluation's figures."""
     data, val = make_data(folder / "train", pictures, 1), make_data(folder / "val", 8, 2)
     config = Config(size=_SIZE, batch=8, epochs=epochs, warmup_steps=2, val_every_epochs=1, workers=0)
-    train(config, data, val, folder / "run", resume=False)
+    train(config, Run(data, val, folder / "run"))
     checkpoint = folder / "run" / "last.ckpt"
     network = load_network(checkpoint)
     model = convert_float(network, _SIZE)

@@ -153,29 +153,48 @@ def _one_thread(_worker: int) -> None:
     cv2.setNumThreads(0)
 
 
-def _record(config: Config, data: list[Path], start: Path | None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Run:
+    """Where a run reads and writes.
+
+    Attributes:
+        data: COCO annotations to train on.
+        val: COCO annotations to measure on.
+        output: Folder for checkpoints, log and record.
+        start: Checkpoint whose weights to start from, in place of ImageNet's.
+        resume: Go on from the output folder's ``last.ckpt``.
+    """
+
+    data: Path
+    val: Path
+    output: Path
+    start: Path | None = None
+    resume: bool = False
+
+
+def _record(config: Config, run: Run) -> dict[str, Any]:
     """What this run came from, and where it started from a checkpoint, what that came from."""
-    record = provenance(asdict(config), data)
-    if start is not None:
-        before = start.parent / "run.json"
-        record["start"] = json.loads(before.read_text()) if before.exists() else {"checkpoint": start.name}
+    record = provenance(asdict(config), [run.data, run.val])
+    if run.start is not None:
+        before = run.start.parent / "run.json"
+        record["start"] = json.loads(before.read_text()) if before.exists() else {"file": run.start.name}
     return record
 
 
-def train(
-    config: Config, data: Path, val: Path, output: Path, *, resume: bool = False, start: Path | None = None
-) -> None:
-    """Train, from ImageNet weights or those of the checkpoint ``start``, and leave ``best.ckpt``, ``last.ckpt`` and ``run.json`` in the output folder."""
+def train(config: Config, run: Run) -> None:
+    """Train and leave ``best.ckpt``, ``last.ckpt`` and ``run.json`` in the output folder."""
     lightning.seed_everything(config.seed, verbose=False)
     torch.set_float32_matmul_precision("medium")
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "run.json").write_text(json.dumps(_record(config, [data, val], start), indent=2) + "\n")
-    pictures = TrainingSet(load_coco(data), config.size, config.augment, config.incorrect_weight, config.seed)
-    trainee = Trainee(config, load_coco(val))
-    if start is None:
+    run.output.mkdir(parents=True, exist_ok=True)
+    (run.output / "run.json").write_text(json.dumps(_record(config, run), indent=2) + "\n")
+    pictures = TrainingSet(
+        load_coco(run.data), config.size, config.augment, config.incorrect_weight, config.seed
+    )
+    trainee = Trainee(config, load_coco(run.val))
+    if run.start is None:
         trainee.network.backbone.load_imagenet(torch.load(imagenet_weights(), weights_only=True))
     else:
-        load_weights(trainee.network, start)
+        load_weights(trainee.network, run.start)
     loader = DataLoader(
         pictures,
         config.batch,
@@ -185,11 +204,11 @@ def train(
         drop_last=True,
         prefetch_factor=4 if config.workers else None,
     )
-    last = output / "last.ckpt"
-    checkpoint = str(last) if resume and last.exists() else None
+    last = run.output / "last.ckpt"
+    checkpoint = str(last) if run.resume and last.exists() else None
     # One step of validation, which measures all pictures; what the loader holds plays no part.
     once: DataLoader[Any] = DataLoader(TensorDataset(torch.zeros(1)))
-    _trainer(config, output, EpochSeed(pictures, config)).fit(trainee, loader, once, ckpt_path=checkpoint)
+    _trainer(config, run.output, EpochSeed(pictures, config)).fit(trainee, loader, once, ckpt_path=checkpoint)
 
 
 def _trainer(config: Config, output: Path, epoch_seed: EpochSeed) -> lightning.Trainer:
@@ -228,9 +247,9 @@ def _trainer(config: Config, output: Path, epoch_seed: EpochSeed) -> lightning.T
     help="Start from this checkpoint's weights instead of ImageNet's, with a new schedule.",
 )
 @click.option("--resume", is_flag=True, help="Go on from last.ckpt in the output folder.")
-def main(data: Path, val: Path, output: Path, start: Path | None, *, resume: bool, **config: Any) -> None:
+def main(epochs: int, size: int, batch: int, learning_rate: float, **run: Any) -> None:  # noqa: ANN401
     """Train SSD-MobileNetV2 on COCO annotations."""
-    train(Config(**config), data, val, output, resume=resume, start=start)
+    train(Config(epochs=epochs, size=size, batch=batch, learning_rate=learning_rate), Run(**run))
 
 
 if __name__ == "__main__":
