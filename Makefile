@@ -46,7 +46,7 @@ lint: .venv-test/.installed ## format, lint and types only
 smoke: .venv-test/.installed ## train, quantise and evaluate on made-up data, in minutes
 	$(TRAINING_ENV) $(TESTING) -m training.smoke
 
-train: .venv-test/.installed ## train on DATA into RUN: hours
+train: .venv-test/.installed ## train on DATA into RUN: more than an hour
 	$(TRAINING_ENV) $(TESTING) -m training.train --data $(DATA)/train.json --val $(DATA)/val.json --output $(RUN)
 
 model: .venv-test/.installed ## turn RUN's last checkpoint into models/NAME.tflite and measure it

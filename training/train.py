@@ -219,7 +219,8 @@ def _trainer(config: Config, output: Path, epoch_seed: EpochSeed) -> lightning.T
         gradient_clip_val=10.0,
         logger=CSVLogger(output, name="", version="log"),
         callbacks=[
-            ModelCheckpoint(output, "best", monitor="val/mAP50", mode="max", save_last=True),
+            ModelCheckpoint(output, "best", monitor="val/mAP50", mode="max"),
+            ModelCheckpoint(output, "last", save_on_train_epoch_end=True, enable_version_counter=False),
             EMAWeightAveraging(decay=config.ema_decay, update_starting_at_step=config.warmup_steps),
             epoch_seed,
         ],

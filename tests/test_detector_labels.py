@@ -1,0 +1,192 @@
+"""Hold the detector to one label per face, by thresholds and suppression."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from pi_mask.decoder import Candidates
+from pi_mask.detector import suppress
+from pi_mask.types import BoundingBox, MaskLabel
+from tests.hand_made import (
+    BARE,
+    CELLS,
+    INCORRECT,
+    MASKED,
+    corners,
+    manifest,
+    nobody,
+    run,
+    say,
+)
+
+
+def test_one_face_has_one_label() -> None:
+    """Two cells that see the same face differently make one detection, the surer one's."""
+    described = manifest()
+    outputs = nobody(described)
+    say(outputs, (0, 0), (8, 8, 40, 40), (0.7, 0.2, 0.1))
+    say(outputs, (0, 1), (9, 8, 49, 40), (0.1, 0.8, 0.3))
+
+    (detection,) = run(described, outputs)
+
+    assert (detection.label, detection.score) == (BARE, pytest.approx(0.8))
+    assert detection.scores == pytest.approx({MASKED: 0.1, BARE: 0.8, INCORRECT: 0.3})
+    assert corners(detection.box) == pytest.approx([9, 8, 49, 40], abs=1e-3)
+
+
+def test_labels_follow_the_manifests_order() -> None:
+    """The scores' columns mean what the manifest says, not what the enumeration says."""
+    described = manifest(labels=(INCORRECT, MASKED, BARE))
+    outputs = nobody(described)
+    say(outputs, (0, 0), (0, 0, 32, 32), (0.9, 0.2, 0.1))
+
+    (detection,) = run(described, outputs)
+
+    assert detection.label is INCORRECT
+    assert detection.scores == pytest.approx({INCORRECT: 0.9, MASKED: 0.2, BARE: 0.1})
+
+
+@pytest.mark.parametrize(
+    ("scores", "label"),
+    [
+        ((0.59, 0.1, 0.1), None),
+        ((0.59, 0.1, 0.31), INCORRECT),
+        ((0.59, 0.51, 0.1), BARE),
+        ((0.90, 0.1, 0.31), MASKED),
+        ((0.65, 0.1, 0.35), INCORRECT),
+        ((0.61, 0.52, 0.29), BARE),
+    ],
+)
+def test_each_label_has_its_own_threshold(scores: tuple[float, ...], label: MaskLabel | None) -> None:
+    """A label below its threshold never wins; of those above, the one that exceeds its own by most does."""
+    described = manifest(thresholds={MASKED: 0.6, BARE: 0.5, INCORRECT: 0.3})
+    outputs = nobody(described)
+    say(outputs, (0, 0), (0, 0, 32, 32), scores)
+
+    assert [detection.label for detection in run(described, outputs)] == ([label] if label else [])
+
+
+@settings(deadline=None, derandomize=True)
+@given(
+    st.tuples(*[st.floats(0.05, 0.95)] * 3),
+    st.lists(st.tuples(*[st.floats(0.01, 0.99)] * 3), min_size=4, max_size=4),
+)
+def test_every_detection_reaches_its_own_threshold(
+    limits: tuple[float, float, float], scores: list[tuple[float, float, float]]
+) -> None:
+    """Whatever the thresholds, a detection's label is at or above its own, and all who are so are found."""
+    thresholds = dict(zip((MASKED, BARE, INCORRECT), limits, strict=True))
+    described = manifest(thresholds=thresholds)
+    outputs = nobody(described)
+    cells = [(row, column) for row in range(CELLS) for column in range(CELLS)]
+    for (row, column), each in zip(cells, scores, strict=True):
+        say(outputs, (row, column), [column * 32, row * 32, column * 32 + 32, row * 32 + 32], each)
+
+    found = run(described, outputs)
+
+    assert all(face.score >= thresholds[face.label] - 1e-5 for face in found)
+    is_face = [any(s >= limit for s, limit in zip(each, limits, strict=True)) for each in scores]
+    assume(all(abs(s - limit) > 1e-5 for each in scores for s, limit in zip(each, limits, strict=True)))
+    assert len(found) == sum(is_face)
+
+
+def test_given_thresholds_stand_in_for_the_manifests() -> None:
+    """A smallest score from the settings counts for every label, in place of the manifest's."""
+    described = manifest(thresholds=dict.fromkeys(MaskLabel, 0.9))
+    outputs = nobody(described)
+    say(outputs, (0, 0), (0, 0, 32, 32), (0.4, 0.1, 0.2))
+
+    assert run(described, outputs) == ()
+    assert len(run(described, outputs, thresholds=dict.fromkeys(MaskLabel, 0.3))) == 1
+
+
+def test_a_given_overlap_stands_in_for_the_manifests() -> None:
+    """Boxes that overlap by a third are two faces at 0.5 and one at 0.3."""
+    described = manifest()
+    outputs = nobody(described)
+    say(outputs, (0, 0), (8, 8, 40, 40), (0.9, 0.1, 0.1))
+    say(outputs, (0, 1), (24, 8, 56, 40), (0.8, 0.1, 0.1))
+
+    assert len(run(described, outputs)) == 2
+    assert len(run(described, outputs, iou_threshold=0.3)) == 1
+
+
+def test_the_best_comes_first() -> None:
+    """Detections are in the order of their own scores, also where a low threshold made a weaker label win."""
+    described = manifest(thresholds={MASKED: 0.6, BARE: 0.6, INCORRECT: 0.3})
+    outputs = nobody(described)
+    answers = [(0.65, 0.1, 0.1), (0.7, 0.1, 0.45), (0.9, 0.1, 0.1), (0.1, 0.8, 0.1)]
+    for index, each in enumerate(answers):
+        row, column = divmod(index, CELLS)
+        say(outputs, (row, column), [column * 32, row * 32, column * 32 + 32, row * 32 + 32], each)
+
+    found = run(described, outputs)
+
+    expected = [(MASKED, 0.9), (BARE, 0.8), (MASKED, 0.65), (INCORRECT, 0.45)]
+    assert [(face.label, face.score) for face in found] == [(e[0], pytest.approx(e[1])) for e in expected]
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])
+def test_broken_numbers_take_no_face_away(broken: float) -> None:
+    """A cell with a NaN or infinite box is no face and suppresses none."""
+    described = manifest()
+    outputs = nobody(described)
+    say(outputs, (0, 0), (0, 0, 40, 40), (0.99, 0.1, 0.1))
+    say(outputs, (0, 1), (0, 0, 60, 40), (0.8, 0.1, 0.1))
+    outputs[1][0, 0, 0, 2] = broken
+
+    (detection,) = run(described, outputs)
+
+    assert corners(detection.box) == pytest.approx([0, 0, 60, 40], abs=1e-3)
+
+
+def greedy(boxes: list[tuple[int, ...]], scores: list[float], threshold: float) -> list[int]:
+    """The textbook's non-maximum suppression: keep the best, drop what overlaps it, go on."""
+    kept: list[int] = []
+    for index in sorted(range(len(boxes)), key=lambda i: -scores[i]):
+        box = BoundingBox(*boxes[index])
+        if all(box.iou(BoundingBox(*boxes[other])) <= threshold for other in kept):
+            kept.append(index)
+    return kept
+
+
+CORNER, LENGTH = st.integers(-20, 60), st.integers(1, 40)
+
+
+@st.composite
+def box_lists(draw: st.DrawFn) -> list[tuple[int, ...]]:
+    """Up to a dozen whole-numbered boxes with an area."""
+    places = draw(st.lists(st.tuples(CORNER, CORNER, LENGTH, LENGTH), max_size=12))
+    return [(x, y, x + width, y + height) for x, y, width, height in places]
+
+
+@settings(deadline=None, derandomize=True)
+@given(box_lists(), st.data(), st.floats(0.1, 0.9))
+def test_suppression_is_the_textbooks(
+    boxes: list[tuple[int, ...]], data: st.DataObject, threshold: float
+) -> None:
+    """The same boxes stay, in the same order, as by comparing every pair."""
+    best = data.draw(st.permutations([(i + 1) / 20 for i in range(len(boxes))]))
+    overlaps = [BoundingBox(*one).iou(BoundingBox(*other)) for one in boxes for other in boxes]
+    assume(all(abs(overlap - threshold) > 1e-6 for overlap in overlaps))
+    scores = np.array([[score / 2, score, 0.0] for score in best], np.float32).reshape(-1, 3)
+
+    kept = suppress(Candidates(np.array(boxes, np.float32).reshape(-1, 4), scores), threshold)
+
+    assert kept.tolist() == greedy(boxes, list(best), threshold)
+
+
+def test_noise_stays_bounded() -> None:
+    """Of thousands of separate boxes the 300 best are kept."""
+    corner = np.arange(3000, dtype=np.float32)[:, None] * 10
+    boxes = np.concatenate([corner, corner, corner + 5, corner + 5], axis=1)
+    scores = np.linspace(0.5, 0.9, 3000, dtype=np.float32)[:, None].repeat(3, axis=1)
+
+    kept = suppress(Candidates(boxes, scores), 0.5)
+
+    assert kept.tolist() == list(range(2999, 2699, -1))

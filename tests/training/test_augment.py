@@ -1,0 +1,210 @@
+"""Hold the augmentation to boxes that follow the pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from training.augment import AugmentConfig, Augmenter, Sample
+from training.loss import IGNORED
+
+SIZE = 128
+GEOMETRY = AugmentConfig(grey=0, colour=0, blur=0, noise=0, dark=0, backlight=0, jpeg=0, fill=0)
+"""Only what moves pixels, on black."""
+
+
+def ellipses(boxes: Sequence[tuple[int, int, int, int]], size: tuple[int, int] = (200, 160)) -> Sample:
+    """A black picture (width, height) with a white ellipse in each box."""
+    image = np.zeros((size[1], size[0], 3), np.uint8)
+    for xmin, ymin, xmax, ymax in boxes:
+        # Sixteenths of a pixel; OpenCV's coordinates are those of pixel centres.
+        middle = round(((xmin + xmax) / 2 - 0.5) * 16), round(((ymin + ymax) / 2 - 0.5) * 16)
+        radii = (xmax - xmin) * 8, (ymax - ymin) * 8
+        cv2.ellipse(image, middle, radii, 0, 0, 360, (255, 255, 255), -1, cv2.LINE_AA, 4)
+    count = len(boxes)
+    corners = np.array(boxes, np.float32).reshape(-1, 4)
+    return Sample(image, corners, np.zeros(count, np.int64), np.zeros(count, np.bool_))
+
+
+def white(image: NDArray[np.uint8]) -> list[float]:
+    """The box around what is more white than black."""
+    rows, columns = np.nonzero(image[..., 0] > 127)
+    return [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+
+
+def generator(seed: int) -> Generator:
+    """The same numbers for the same seed."""
+    return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize("rotate", [0.0, 1.0], ids=["upright", "tilted"])
+def test_boxes_enclose_the_pixels_that_they_did_before(rotate: float) -> None:
+    """Scaled, shifted, tilted, mirrored: each whole face's box fits its ellipse to within 2 pixels."""
+    augmenter = Augmenter(SIZE, replace(GEOMETRY, mosaic=0.0, rotate=rotate))
+    checked = 0
+    for seed in range(60):
+        made = augmenter([ellipses([(70, 40, 130, 120)])], generator(seed))
+        if len(made.boxes) and made.boxes.min() > 1 and made.boxes.max() < SIZE - 1:
+            checked += 1
+            assert made.boxes[0].tolist() == pytest.approx(white(made.image), abs=2)
+    assert checked > 15
+
+
+def test_a_cut_face_ends_at_the_pictures_edge() -> None:
+    """Boxes never reach beyond the picture, and what is visible of a face stays inside its box."""
+    augmenter = Augmenter(SIZE, replace(GEOMETRY, mosaic=0.0, scale=(1.5, 3.0)))
+    cut = 0
+    for seed in range(40):
+        made = augmenter([ellipses([(60, 30, 140, 130)])], generator(seed))
+        if not len(made.boxes):
+            continue
+        box, pixels = made.boxes[0], white(made.image)
+        cut += bool(box.min() == 0 or box.max() == SIZE)
+        assert 0 <= box.min() <= box.max() <= SIZE
+        assert (pixels[:2] >= box[:2] - 2).all()
+        assert (pixels[2:] <= box[2:] + 2).all()
+    assert cut > 10
+
+
+def test_every_part_of_a_mosaic_keeps_its_faces() -> None:
+    """Four pictures in one: each box has its own ellipse in it, and no ellipse is left without a box."""
+    augmenter = Augmenter(SIZE, replace(GEOMETRY, mosaic=1.0, rotate=1.0))
+    sample = ellipses([(70, 40, 130, 120)])
+    for seed in range(20):
+        made = augmenter([sample] * 4, generator(seed))
+
+        painted = np.zeros((SIZE, SIZE), np.uint8)
+        for box in made.boxes:
+            xmin, ymin, xmax, ymax = np.round(box).astype(int)
+            painted[max(0, ymin - 2) : ymax + 2, max(0, xmin - 2) : xmax + 2] = 1
+        # What is visible to less than a twentieth has no box.
+        assert (made.image[painted == 0, 0] > 127).sum() <= 0.05 * (made.image[..., 0] > 127).sum()
+
+
+def test_mirroring_moves_boxes_with_the_pixels() -> None:
+    """About half of the pictures are mirrored; the box is on the ellipse's side in all of them."""
+    augmenter = Augmenter(SIZE, replace(GEOMETRY, mosaic=0.0, rotate=0.0, scale=(1.0, 1.0001)))
+    sides = []
+    for seed in range(30):
+        made = augmenter([ellipses([(10, 40, 60, 120)])], generator(seed))
+        assert made.boxes[0].tolist() == pytest.approx(white(made.image), abs=2)
+        sides.append(bool(made.boxes[0, 0] > SIZE / 2))
+    assert 8 <= sum(sides) <= 22
+
+
+def test_the_same_seed_makes_the_same_picture() -> None:
+    """Pixels, boxes and labels depend on the generator alone, and the source stays as it was."""
+    sample = ellipses([(20, 20, 80, 90), (100, 40, 150, 120)])
+    before = sample.image.copy()
+    augmenter = Augmenter(SIZE, AugmentConfig(fill=0))
+
+    one, same, other = (augmenter([sample] * 4, generator(seed)) for seed in (3, 3, 4))
+
+    assert np.array_equal(one.image, same.image)
+    assert np.array_equal(one.boxes, same.boxes)
+    assert np.array_equal(one.labels, same.labels)
+    assert not np.array_equal(one.image, other.image)
+    assert np.array_equal(sample.image, before)
+
+
+ALWAYS = AugmentConfig(mosaic=0.5, grey=0.5, colour=1, blur=1, noise=1, dark=1, backlight=1, jpeg=1)
+PICTURES = [(1, 1), (1, 4000), (4000, 1), (3, 2000), (2000, 3), (40_000, 2), (7, 5), (512, 384), (128, 128)]
+
+
+@pytest.mark.parametrize("size", PICTURES, ids=str)
+def test_any_picture_can_be_used(size: tuple[int, int]) -> None:
+    """Pictures of any size and proportion give whole squares of bytes and boxes that are numbers."""
+    width, height = size
+    sample = ellipses([(0, 0, width, height)], size)
+    for seed in range(8):
+        made = Augmenter(SIZE, ALWAYS)([sample] * 4, generator(seed))
+
+        assert (made.image.shape, made.image.dtype) == ((SIZE, SIZE, 3), np.uint8)
+        assert made.image.flags.c_contiguous
+        assert (made.boxes.dtype, made.labels.dtype) == (np.float32, np.int64)
+        assert np.isfinite(made.boxes).all()
+        assert len(made.boxes) == len(made.labels) == len(made.is_two_class)
+
+
+def test_a_picture_without_faces_stays_without() -> None:
+    """Nobody in the sources, nobody in what is made of them; shapes and types stay."""
+    made = Augmenter(SIZE, ALWAYS)([ellipses([])] * 4, generator(0))
+
+    assert (made.boxes.shape, made.boxes.dtype) == ((0, 4), np.float32)
+    assert (made.labels.shape, made.labels.dtype) == ((0,), np.int64)
+
+
+def test_no_face_is_too_small_to_learn() -> None:
+    """Whatever is labelled as a face has at least 6 pixels on each side; no box is empty."""
+    crowd = [(x, y, x + 12, y + 14) for x in range(0, 180, 20) for y in range(0, 140, 20)]
+    for seed in range(30):
+        made = Augmenter(SIZE, AugmentConfig())([ellipses(crowd)] * 4, generator(seed))
+
+        sides = made.boxes[:, 2:] - made.boxes[:, :2]
+        assert (sides > 0).all()
+        assert (sides[made.labels >= 0] >= 6).all()
+        assert set(made.labels.tolist()) <= {IGNORED, 0}
+
+
+@pytest.mark.parametrize(
+    ("box", "label"),
+    [
+        ((10, 10, 40, 50), 0),  # whole
+        ((-20, 10, 40, 50), 0),  # two thirds
+        ((-50, 10, 40, 50), IGNORED),  # four ninths
+        ((-190, 10, 12, 50), IGNORED),  # 6 %
+        ((-190, 10, 8, 50), -2),  # 4 %: out of view
+        ((130, 10, 160, 50), -2),  # beside the picture
+        ((10, 10, 15, 50), IGNORED),  # 5 pixels wide
+        ((10, 10, 10, 50), -2),  # empty
+    ],
+)
+def test_what_is_cut_or_small_is_neither_face_nor_background(
+    box: tuple[float, float, float, float], label: int
+) -> None:
+    """Half of a face, 6 pixels wide, is a face; less is ignored; less than a twentieth is not there."""
+    augmenter = Augmenter(SIZE, AugmentConfig())
+
+    clipped, labels = augmenter._visible(np.array([box], np.float32), np.array([0]), SIZE, SIZE)
+
+    assert labels.tolist() == [label]
+    assert clipped.tolist() == [[min(max(side, 0), SIZE) for side in box]]
+
+
+def test_a_region_to_ignore_stays_one() -> None:
+    """What the annotation ignores is never turned into a face."""
+    sample = replace(ellipses([(60, 30, 140, 130)]), labels=np.array([IGNORED]))
+    for seed in range(10):
+        made = Augmenter(SIZE, AugmentConfig())([sample] * 4, generator(seed))
+
+        assert set(made.labels.tolist()) <= {IGNORED}
+
+
+def test_a_crowd_is_cut_to_the_largest_faces() -> None:
+    """Beyond max_faces the smallest are ignored, none is dropped."""
+    sizes = range(10, 40, 3)
+    boxes = [(5 + index, 5, 5 + index + size, 5 + size) for index, size in enumerate(sizes)]
+    sample = ellipses(boxes)
+
+    limited = Augmenter(SIZE, AugmentConfig(max_faces=4))._limit(sample)
+
+    assert limited.labels.tolist() == [IGNORED] * 6 + [0] * 4
+    assert np.array_equal(limited.boxes, sample.boxes)
+
+
+def test_two_class_flags_stay_with_their_faces() -> None:
+    """Each face keeps its label and its source's flag through a mosaic of different sources."""
+    two = ellipses([(70, 40, 130, 120)])
+    two = replace(two, is_two_class=np.ones(1, np.bool_), labels=np.array([1]))
+    three = replace(ellipses([(60, 50, 120, 110)]), labels=np.array([2]))
+    for seed in range(20):
+        made = Augmenter(SIZE, AugmentConfig(mosaic=1.0))([two, three, two, three], generator(seed))
+
+        faces = made.labels >= 0
+        assert ((made.labels == 1) == made.is_two_class)[faces].all()

@@ -1,0 +1,120 @@
+"""Hold the model card to the figures in the manifests beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner
+
+from pi_mask.types import MaskLabel
+from tests.hand_made import manifest
+from training.card import SOURCES, main, write_card
+from training.door_view import share
+from training.quantise import manifest_json
+
+NAMES = ("mAP50", "AP50_with_mask", "AP50_without_mask", "AP50_incorrect", "mAP")
+STAGES = {"preprocess_ms": 0.25, "inference_ms": 10.0, "postprocess_ms": 0.125}
+METRICS = {
+    "data": {"file": "val.json", "sha256": "0" * 64, "pictures": 553},
+    "int8": dict(zip(NAMES, (0.8, 0.9, 0.85, 0.65, 0.5), strict=True)),
+    "float": dict(zip(NAMES, (0.81, 0.91, 0.86, 0.66, 0.51), strict=True)),
+    "door": {
+        "min_side_px": 24.0,
+        "right": share(682, 925),
+        "unmasked_or_wrong_passed_as_masked": share(0, 10),
+        "masked_refused": share(1, 10),
+        "missed": share(10, 10),
+        "false_boxes_per_picture": 0.0417,
+        "confusion": {},
+    },
+    "latency": {"threads_1": STAGES, "threads_2": STAGES, "float32_inference_ms_threads_1": 40.0},
+}
+
+
+def save(folder: Path, metrics: dict[str, Any], name: str = "hand-made") -> None:
+    """Write a manifest into a folder."""
+    thresholds = {MaskLabel.WITH_MASK: 0.55, MaskLabel.WITHOUT_MASK: 0.4, MaskLabel.INCORRECT: 0.25}
+    made = manifest(name=name, metrics=metrics, training={"commit": "a" * 40}, thresholds=thresholds)
+    (folder / f"{name}.json").write_text(manifest_json(made))
+
+
+def chapter(text: str, title: str) -> list[str]:
+    """The lines below a heading, up to the next one."""
+    return text.split(f"\n## {title}\n")[1].split("\n## ", maxsplit=1)[0].strip().splitlines()
+
+
+def test_the_card_has_the_manifests_figures(tmp_path: Path) -> None:
+    """A model's chapter holds precision, shares at the door, latency and thresholds, rounded."""
+    save(tmp_path, METRICS)
+
+    text = write_card(tmp_path).read_text()
+
+    assert chapter(text, "hand-made") == [
+        ". Input 64 × 64. Training commit `aaaaaaaaaaaa`.",
+        "",
+        "Validation: 553 pictures, COCO average precision; faces with a shorter side below 16 px are "
+        "ignored.",
+        "",
+        "| | mAP50 | AP50_with_mask | AP50_without_mask | AP50_incorrect | mAP |",
+        "|---|---|---|---|---|---|",
+        "| int8 (shipped) | 0.800 | 0.900 | 0.850 | 0.650 | 0.500 |",
+        "| float32 parent | 0.810 | 0.910 | 0.860 | 0.660 | 0.510 |",
+        "",
+        "What single frames would say at the shipped thresholds, faces of at least 24 px, with 95 % "
+        "Clopper-Pearson intervals:",
+        "",
+        "| | share | interval | faces |",
+        "|---|---|---|---|",
+        "| said rightly | 73.7% | 70.8% – 76.5% | 925 |",
+        "| bare or wrongly masked, passed as masked | 0.0% | 0.0% – 30.9% | 10 |",
+        "| masked, refused | 10.0% | 0.2% – 44.5% | 10 |",
+        "| not found | 100.0% | 69.2% – 100.0% | 10 |",
+        "",
+        "False boxes a picture: 0.042.",
+        "",
+        "Median milliseconds a frame on the x86-64 machine that measured it:",
+        "",
+        "- 1 thread: 10.0 inference, 0.25 before, 0.12 after",
+        "- 2 threads: 10.0 inference, 0.25 before, 0.12 after",
+        "- float32 parent, 1 thread: 40.0 inference",
+        "",
+        "Shipped thresholds: with_mask 0.55, without_mask 0.4, incorrect 0.25.",
+    ]
+
+
+def test_the_card_names_every_source_and_licence(tmp_path: Path) -> None:
+    """Each source of pictures is a row with what its publisher says about its licence."""
+    sources = json.loads(SOURCES.read_text())
+
+    text = write_card(tmp_path).read_text()
+
+    rows = [line for line in chapter(text, "Data and licences") if line.startswith("| ")]
+    expected = [f"| {each['source']} | {each['repository']} | {each['licence']} |" for each in sources]
+    assert rows == ["| source | repository | licence |", *expected]
+    assert len(sources) > 3
+
+
+def test_models_follow_one_another(tmp_path: Path) -> None:
+    """Each manifest of the folder gets a chapter, in the order of their names; one not yet measured too."""
+    save(tmp_path, METRICS, "b")
+    save(tmp_path, {}, "a")
+
+    text = write_card(tmp_path).read_text()
+
+    headings = [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
+    assert headings == ["Intended use", "Limits", "a", "b", "Data and licences", "How to rebuild"]
+    assert chapter(text, "a")[-1] == "Shipped thresholds: with_mask 0.55, without_mask 0.4, incorrect 0.25."
+
+
+def test_the_command_writes_the_card(tmp_path: Path) -> None:
+    """``python -m training.card FOLDER`` writes the same page and names it."""
+    save(tmp_path, METRICS)
+    expected = write_card(tmp_path).read_text()
+    (tmp_path / "README.md").unlink()
+
+    result = CliRunner().invoke(main, [str(tmp_path)])
+
+    assert (result.exit_code, result.output) == (0, f"{tmp_path / 'README.md'}\n")
+    assert (tmp_path / "README.md").read_text() == expected

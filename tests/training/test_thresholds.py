@@ -1,0 +1,71 @@
+"""Thresholds are the cheapest of the grid for what the evidence shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pi_mask.types import MaskLabel
+from training.data import LABELS
+from training.thresholds import Config, Evidence, choose, cost
+
+MASKED, BARE, INCORRECT = (LABELS.index(label) for label in LABELS)
+
+
+def evidence(
+    truth: list[int],
+    scores: list[list[float]],
+    false_scores: list[list[float]] | None = None,
+    pictures: int = 1,
+) -> Evidence:
+    """Evidence from plain lists."""
+    return Evidence(
+        np.array(truth), np.array(scores), np.array(false_scores or np.zeros((0, 3))).reshape(-1, 3), pictures
+    )
+
+
+EQUAL = np.array([0.4, 0.4, 0.4])
+WEAK_INCORRECT = [0.5, 0.1, 0.35]
+"""What a mask under the nose often gets: most like a proper one, and a little like a wrong one."""
+
+
+def test_right_answers_cost_nothing() -> None:
+    """Faces named rightly, with no false box, cost nothing."""
+    seen = evidence([MASKED, BARE, INCORRECT], [[0.9, 0, 0], [0, 0.9, 0], [0, 0, 0.9]])
+    assert cost(seen, EQUAL, Config()) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("truth", "scores", "expected"),
+    [
+        (BARE, [0.9, 0.1, 0.1], Config.passed),
+        (INCORRECT, [0.9, 0.1, 0.1], Config.passed),
+        (MASKED, [0.1, 0.9, 0.1], Config.refused),
+        (MASKED, [0.3, 0.1, 0.1], Config.missed),
+        (BARE, [0.1, 0.1, 0.9], Config.mixed_up),
+    ],
+)
+def test_each_mistake_has_its_price(truth: int, scores: list[float], expected: float) -> None:
+    """One face with one mistake costs what the configuration says."""
+    assert cost(evidence([truth], [scores]), EQUAL, Config()) == expected
+
+
+def test_false_boxes_count_by_picture() -> None:
+    """A box on no face costs its price a picture when above its threshold, nothing when below."""
+    seen = evidence([MASKED], [[0.9, 0, 0]], [[0.1, 0.5, 0.1], [0.3, 0.3, 0.3]], pictures=4)
+    assert cost(seen, EQUAL, Config()) == Config.false_box / 4
+
+
+def test_scarce_label_counts_as_much() -> None:
+    """One wrong face among one of its label weighs as much as all wrong among a hundred of another."""
+    few = evidence([INCORRECT, *[MASKED] * 100], [[0, 0, 0], *[[0.9, 0, 0]] * 100])
+    many = evidence([INCORRECT, *[MASKED] * 100], [[0, 0, 0.9], *[[0, 0, 0]] * 100])
+    assert cost(few, EQUAL, Config()) == pytest.approx(cost(many, EQUAL, Config()))
+
+
+def test_doubtful_masks_lower_their_threshold() -> None:
+    """Where wrongly worn masks look like proper ones, "incorrect" gets a lower threshold than "with_mask"."""
+    seen = evidence([INCORRECT] * 5 + [MASKED] * 5, [WEAK_INCORRECT] * 5 + [[0.8, 0.05, 0.1]] * 5)
+    chosen, price = choose(seen, Config())
+    assert price == 0.0
+    assert chosen[MaskLabel.INCORRECT] < chosen[MaskLabel.WITH_MASK]
