@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pi_mask.detector import Detector, place
-from pi_mask.errors import EdgeTpuError, UsageError
+from pi_mask.errors import EdgeTpuError, ModelError, UsageError
 from pi_mask.manifest import Manifest, ModelInput, find_manifest, load_manifest, read_model
 from pi_mask.pipeline import Parts, Pipeline
 from pi_mask.policy import DoorPolicy
@@ -122,7 +122,7 @@ def _compiled(files: _ModelFiles) -> bytes:
     if files.edgetpu is None:
         raise EdgeTpuError(
             f"Model {files.manifest.name} has no file compiled for the Edge TPU. "
-            "Get it from the release page (docs/edge-tpu.md), or use --accelerator cpu."
+            "Compile it (docs/edge-tpu.md), or use --accelerator cpu."
         )
     return files.edgetpu
 
@@ -153,6 +153,16 @@ class OpenedDetector:
     interpreter: Interpreter
 
 
+def _check_file(name: str, manifest: Manifest) -> None:
+    """A file named by the user must be the one that its manifest is about."""
+    own = {file.file for file in (manifest.cpu, manifest.edgetpu) if file is not None}
+    if name.endswith(".tflite") and Path(name).name not in own:
+        raise ModelError(
+            f"The manifest beside {name} is about {' and '.join(sorted(own))}. "
+            "Put the model's own manifest there."
+        )
+
+
 @contextmanager
 def open_detector(settings: ModelSettings) -> Iterator[OpenedDetector]:
     """Load, verify and start the model that the settings name.
@@ -163,6 +173,7 @@ def open_detector(settings: ModelSettings) -> Iterator[OpenedDetector]:
     """
     path = find_manifest(settings.name)
     manifest = load_manifest(path)
+    _check_file(settings.name, manifest)
     compiled = None
     if manifest.edgetpu is not None and settings.accelerator != "cpu":
         compiled = read_model(path, manifest.edgetpu)
