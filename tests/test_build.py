@@ -265,14 +265,12 @@ def test_smaller_frames_mean_smaller_faces(model: Path, monkeypatch: pytest.Monk
 
 
 def test_a_manifest_about_another_file_is_refused(tmp_path: Path) -> None:
-    """A model file with a copy of another model's manifest beside it does not run, nor does the other model."""
+    """A model file beside a copy of another model's manifest does not run, nor does the other model."""
     manifest = install_model(tmp_path)
     other = tmp_path / "other.tflite"
     other.write_bytes(b"")
     other.with_suffix(".json").write_bytes(manifest.read_bytes())
+    message = "The manifest beside .*other.tflite is about colours.tflite"
 
-    with (
-        pytest.raises(ModelError, match=r"about colours\.tflite\. Put the model's own"),
-        open_detector(on_cpu(other)),
-    ):
+    with pytest.raises(ModelError, match=message), open_detector(on_cpu(other)):
         pass
