@@ -324,8 +324,9 @@ class GpioSettings(_Section):
     )
     relay_active_high: bool = Field(
         default=True,
-        description="The relay pulls at 3.3 V. true, because a pin is low at boot and after a crash; many "
-        "cheap boards are the other way round (false) and need a resistor that holds them off at boot.",
+        description="The relay pulls at 3.3 V. true, because a pin is low at boot; many cheap boards are the "
+        "other way round (false) and need a resistor that holds them off. After a crash a pin may keep its "
+        "level: see docs/wiring.md.",
     )
     relay_mode: Literal["fail_secure", "fail_safe"] = Field(
         default="fail_secure",
