@@ -43,6 +43,9 @@ class LossConfig:
     top_k: int = 9  # cells a face: the 3 × 3 around its centre, where the face is large enough to hold them
     strides_a_face: float = 4.0  # a level's typical face: 32, 64 and 128 px; the layers see ten times as far
     level_spread: float = 0.5  # in octaves: a face halfway between two levels belongs to both
+    # Cells farther (squared) than a face's nearest by this are not its own; its 3 × 3 are within 4.5.
+    # Without it a tiny face, which holds few fine cells, is also given coarse ones that can't see it.
+    reach: float = 6.0
     box_weight: float = 2.0
     focal_power: float = 2.0
     # A wrongly worn mask in a two-class source is labelled as one of the other two. A face of such a source
@@ -107,7 +110,9 @@ class DetectionLoss:
         inside = self._inside(targets)
         distance = self._distance(targets).masked_fill(~(inside & is_face[..., None]), torch.inf)
         nearest = distance.topk(self.config.top_k, dim=-1, largest=False)
-        chosen = torch.full_like(distance, torch.inf).scatter_(-1, nearest.indices, nearest.values)
+        own = nearest.values <= nearest.values[..., :1] + self.config.reach
+        values = nearest.values.masked_fill(~own, torch.inf)
+        chosen = torch.full_like(distance, torch.inf).scatter_(-1, nearest.indices, values)
         closest, face = chosen.min(dim=1)  # a cell between two faces is the nearer one's
         assigned = torch.where(closest < torch.inf, face, -1)
         ignored = (inside & (targets.is_present & ~is_face)[..., None]).any(1)

@@ -192,6 +192,16 @@ def test_a_face_between_the_centres_is_not_lost() -> None:
     assert int(learning[64:].sum()) == 0  # the first 64 cells are those of stride 8
 
 
+def test_a_tiny_face_has_no_coarse_cell() -> None:
+    """Only cells of the finest level can see it, even where a coarse cell's centre lies in it."""
+    made = maps()
+
+    made.loss(targets([Face((20, 20, 29, 29))]))
+
+    learning = (made.box_gradients()[0].abs().sum(-1) > 0).nonzero().flatten().tolist()
+    assert {float(stride) for stride in DetectionLoss(SIDE, SIDE).strides[learning]} == {8.0}
+
+
 def test_a_cell_between_two_faces_is_the_nearer_ones() -> None:
     """Where two faces overlap a cell learns the one whose middle is nearer, in either order."""
     left, right = Face((0, 16, 40, 56), 0), Face((24, 16, 64, 56), 1)
