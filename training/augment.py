@@ -6,14 +6,17 @@ successor is AGPL; kornia needs a tensor copy per operation and is several times
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 
 import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from pi_mask.errors import UsageError
+from training.hard_cases import HardCaseConfig, draw_hard_cases
 from training.loss import IGNORED
 
 Image = NDArray[np.uint8]
@@ -41,7 +44,7 @@ class AugmentConfig:
     """Probabilities and ranges."""
 
     mosaic: float = 0.5  # of the pictures: more faces and scales a step, while whole scenes are still seen
-    scale: tuple[float, float] = (0.6, 2.2)  # of the letterboxed size: far off to right before the lens
+    scale: tuple[float, float] = (0.5, 2.2)  # of the letterboxed size: far off to right before the lens
     rotation_degrees: float = 12.0  # tilted heads, cameras hung askew
     rotate: float = 0.4
     min_visible: float = 0.5  # a face cut beyond this is neither face nor background: nobody could tell
@@ -55,6 +58,44 @@ class AugmentConfig:
     dark: float = 0.12
     backlight: float = 0.08
     jpeg: float = 0.15
+    hard: HardCaseConfig = field(default_factory=HardCaseConfig)
+
+
+_MEASURES = {"rotation_degrees", "min_visible", "min_side_px"}
+PROBABILITIES = {
+    each.name for kind in (AugmentConfig, HardCaseConfig) for each in fields(kind) if each.type == "float"
+} - _MEASURES
+"""What can be switched by name."""
+
+
+def parse_augment(settings: Sequence[str]) -> AugmentConfig:
+    """The default configuration with some probabilities replaced, each given as "name=value".
+
+    Raises:
+        UsageError: A name is unknown, or a value is no probability.
+    """
+    changes = {}
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        if name not in PROBABILITIES:
+            near = difflib.get_close_matches(name, PROBABILITIES, 1) or sorted(PROBABILITIES)
+            raise UsageError(f"Nothing that varies pictures is called '{name}'. Known: {', '.join(near)}.")
+        try:
+            changes[name] = float(value)
+        except ValueError:
+            changes[name] = -1.0
+        if not 0 <= changes[name] <= 1:
+            raise UsageError(f"{name} is a probability, not '{value}'. Give a number from 0 to 1.")
+    default = AugmentConfig()
+    hard = {name: value for name, value in changes.items() if hasattr(default.hard, name)}
+    own = {name: value for name, value in changes.items() if name not in hard}
+    return replace(default, hard=replace(default.hard, **hard), **own)
+
+
+# Beyond this a picture shows nothing but its own blur.
+_MAX_ZOOM = 6.0
+# Of the smallest usual scale.
+_FAR = 0.5
 
 
 class Augmenter:
@@ -94,12 +135,12 @@ class Augmenter:
     def _place(self, sample: Sample, canvas: Image, rng: Generator) -> Sample:
         """Draw the picture on the canvas at a random scale, place and tilt."""
         config = self.config
+        sample = _with_hard_cases(sample, config.hard, rng)
         height, width = canvas.shape[:2]
         source_height, source_width = sample.image.shape[:2]
         fit = self.size / max(source_height, source_width) * min(1.0, 1.4 * max(height, width) / self.size)
-        scale = fit * float(np.exp(rng.uniform(*np.log(config.scale))))
+        scale, anchor = self._view(sample, fit, min(height, width), rng)
         angle = rng.uniform(-1, 1) * config.rotation_degrees if rng.random() < config.rotate else 0.0
-        anchor = self._anchor(sample, rng)
         target = rng.uniform(0.2, 0.8, 2) * np.array([width, height])
         # All of it fits: keep all of it.
         if scale * source_width <= width and scale * source_height <= height:
@@ -120,6 +161,27 @@ class Augmenter:
         boxes, labels = self._visible(moved, sample.labels, width, height)
         keep = labels > -2
         return Sample(canvas, boxes[keep], labels[keep], sample.is_two_class[keep])
+
+    def _view(
+        self, sample: Sample, fit: float, side: int, rng: Generator
+    ) -> tuple[float, NDArray[np.float64]]:
+        """How large the picture is drawn, and the point of it that stays in view.
+
+        Args:
+            sample: The picture.
+            fit: Scale at which it just fits.
+            side: The canvas's shorter side in pixels.
+            rng: Source of chance.
+        """
+        hard, draw = self.config.hard, rng.random()
+        scale = fit * float(np.exp(rng.uniform(*np.log(self.config.scale))))
+        if draw < hard.big_face and len(sample.boxes):
+            box = sample.boxes[rng.integers(len(sample.boxes))].astype(np.float64)
+            face = max(float((box[2:] - box[:2]).max()), 1.0)
+            return min(rng.uniform(0.5, 1.0) * side / face, _MAX_ZOOM), (box[:2] + box[2:]) / 2
+        if draw > 1 - hard.far:
+            scale = fit * rng.uniform(_FAR, 1.0) * self.config.scale[0]
+        return scale, self._anchor(sample, rng)
 
     @staticmethod
     def _anchor(sample: Sample, rng: Generator) -> NDArray[np.float64]:
@@ -172,6 +234,12 @@ class Augmenter:
             _, coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
             image = cv2.imdecode(coded, cv2.IMREAD_COLOR)  # type: ignore[assignment]
         return np.ascontiguousarray(image)
+
+
+def _with_hard_cases(sample: Sample, config: HardCaseConfig, rng: Generator) -> Sample:
+    image, labels = draw_hard_cases(sample.image, sample.boxes, sample.labels, config, rng)
+    # What a drawn mask makes of a face is certain, whatever its source knows.
+    return Sample(image, sample.boxes, labels, sample.is_two_class & (labels == sample.labels))
 
 
 def _shrink(image: Image, scale: float) -> Image:

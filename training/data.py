@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -15,9 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from pi_mask.errors import InputError
 from pi_mask.types import MaskLabel
+from training.annotations import IMAGES, AnnotatedImage, read_annotations
 from training.augment import AugmentConfig, Augmenter, Sample
-from training.loss import Targets
+from training.loss import IGNORED, Targets
 
 LABELS = tuple(MaskLabel)
 
@@ -28,7 +27,7 @@ class Picture:
 
     Attributes:
         boxes: M × 4 float32, xmin, ymin, xmax, ymax in pixels.
-        labels: M int64, positions in LABELS.
+        labels: M int64, positions in LABELS; −1 marks a region to ignore.
         is_two_class: The source knows no class "incorrect".
     """
 
@@ -43,42 +42,36 @@ def load_coco(annotations: Path) -> list[Picture]:
     """Read a COCO file whose pictures lie in ``images/`` beside it, categories matched by name.
 
     Raises:
-        ValueError: A category is none of MaskLabel's names.
+        InputError: It is no such file, or a category is none of MaskLabel's names.
     """
-    content: dict[str, Any] = json.loads(annotations.read_text())
-    order = {label.value: position for position, label in enumerate(LABELS)}
-    unknown = [c["name"] for c in content["categories"] if c["name"] not in order]
-    if unknown:
-        raise ValueError(f"{annotations}: categories {unknown} are none of {list(order)}; rename them first")
-    label_of = {c["id"]: order[c["name"]] for c in content["categories"]}
-    faces: dict[int, list[Any]] = defaultdict(list)
-    three_class_sources = set()
-    source_of = {image["id"]: image.get("source", "") for image in content["images"]}
-    for annotation in content["annotations"]:
-        faces[annotation["image_id"]].append(annotation)
-        if LABELS[label_of[annotation["category_id"]]] is MaskLabel.INCORRECT:
-            three_class_sources.add(source_of[annotation["image_id"]])
-    pictures = []
-    for image in content["images"]:
-        own = faces[image["id"]]
-        boxes = np.array([a["bbox"] for a in own], np.float32).reshape(-1, 4)
-        boxes[:, 2:] += boxes[:, :2]
-        labels = np.array([label_of[a["category_id"]] for a in own], np.int64)
-        path = annotations.parent / "images" / image["file_name"]
-        source = source_of[image["id"]]
-        pictures.append(Picture(path, boxes, labels, source not in three_class_sources, source))
-    return pictures
+    images = read_annotations(annotations)
+    three_class = {
+        image.source for image in images if any(face.label is MaskLabel.INCORRECT for face in image.faces)
+    }
+    return [_picture(image, annotations.parent / IMAGES, image.source not in three_class) for image in images]
+
+
+def _picture(image: AnnotatedImage, folder: Path, is_two_class: bool) -> Picture:
+    boxes = [(f.box.xmin, f.box.ymin, f.box.xmax, f.box.ymax) for f in image.faces]
+    labels = [IGNORED if f.label is None else LABELS.index(f.label) for f in image.faces]
+    return Picture(
+        folder / image.file_name,
+        np.array(boxes, np.float32).reshape(-1, 4),
+        np.array(labels, np.int64),
+        is_two_class,
+        image.source,
+    )
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:
     """Decode a picture.
 
     Raises:
-        ValueError: It is missing or damaged.
+        InputError: It is missing or damaged.
     """
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
-        raise ValueError(f"{path} cannot be read; remove it from the annotations or restore it")
+        raise InputError(f"{path} cannot be read. Remove it from the annotations or restore it.")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
 
 
@@ -101,18 +94,26 @@ class TrainingSet(Dataset[tuple[torch.Tensor, Sample]]):
     ) -> None:
         self._pictures = list(pictures)
         self._images = [read_rgb(picture.path) for picture in self._pictures]
-        self._size, self._config = size, config
+        self._config = config
         self._augmenter = Augmenter(size, config)
         incorrect = LABELS.index(MaskLabel.INCORRECT)
         weights = np.array([incorrect_weight if incorrect in p.labels else 1.0 for p in self._pictures])
         self._probabilities = weights / weights.sum()
+        self._empty = np.array([i for i, p in enumerate(self._pictures) if not len(p.labels)], np.int64)
         self._seed = seed
         self.epoch = 0
 
-    def use_mosaic(self, is_on: bool) -> None:
-        """Switch mosaics on or off, from the next epoch's workers on."""
-        config = self._config if is_on else replace(self._config, mosaic=0.0)
-        self._augmenter = Augmenter(self._size, config)
+    def begin(self, epoch: int, size: int, *, use_mosaic: bool) -> None:
+        """Draw what belongs to this epoch, from its workers' start on.
+
+        Args:
+            epoch: Each draws other pictures.
+            size: Side of the square input in pixels.
+            use_mosaic: Whether some pictures are made of four.
+        """
+        self.epoch = epoch
+        config = self._config if use_mosaic else replace(self._config, mosaic=0.0)
+        self._augmenter = Augmenter(size, config)
 
     def __len__(self) -> int:
         return len(self._pictures)
@@ -120,7 +121,10 @@ class TrainingSet(Dataset[tuple[torch.Tensor, Sample]]):
     def __getitem__(self, index: int) -> tuple[torch.Tensor, Sample]:
         # Seeded by (seed, epoch, index): the same run twice gives the same pictures, whatever the workers do.
         rng = np.random.default_rng((self._seed, self.epoch, index))
-        chosen = rng.choice(len(self._pictures), 4, p=self._probabilities)
+        if len(self._empty) and rng.random() < self._config.hard.empty:
+            chosen = rng.choice(self._empty, 4)
+        else:
+            chosen = rng.choice(len(self._pictures), 4, p=self._probabilities)
         sample = self._augmenter(
             [
                 Sample(self._images[i], p.boxes, p.labels, np.full(len(p.labels), p.is_two_class))

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from pi_mask.manifest import Manifest, ModelFile, ModelInput
+from pi_mask.detector import Detector
+from pi_mask.manifest import Head, Manifest, ModelFile, ModelInput
 from pi_mask.types import MaskLabel
-from training.torch_interpreter import ssd_head
+from training.networks.base import DetectionNetwork
+from training.networks.ssd import SsdMobileNetV2
+from training.torch_interpreter import TorchInterpreter
 
 # Low enough for the whole precision-recall curve that matters, high enough to keep the evaluation quick.
 EVALUATION_MIN_SCORE = 0.02
 IOU_THRESHOLD = 0.6  # chosen on training pictures, see LOG.md
 
 
-def float_manifest(size: int) -> Manifest:
-    """A manifest for the float network at one input size; its file does not exist and is never read."""
+def float_detector(network: DetectionNetwork, size: int) -> Detector:
+    """pi_mask's Detector on a float network, with thresholds for evaluation."""
+    return Detector(TorchInterpreter(network, size), float_manifest(size, network.head()))
+
+
+def float_manifest(size: int, head: Head | None = None) -> Manifest:
+    """A manifest for the float network at one input size; its file does not exist and is never read.
+
+    Args:
+        size: Side of the input in pixels.
+        head: Of the network; SSD-MobileNetV2's by default.
+    """
     return Manifest(
         schema=1,
         name="float",
@@ -20,7 +33,7 @@ def float_manifest(size: int) -> Manifest:
         cpu=ModelFile(file="float.tflite", sha256="0" * 64),
         labels=tuple(MaskLabel),
         input=ModelInput(width=size, height=size),
-        head=ssd_head(),
+        head=head or SsdMobileNetV2().head(),
         thresholds=dict.fromkeys(MaskLabel, EVALUATION_MIN_SCORE),
         iou_threshold=IOU_THRESHOLD,
         training={},

@@ -1,4 +1,4 @@
-"""Compare what the detector says with the annotated faces.
+"""Compare what an anchor-free detector says with the annotated faces.
 
 Quality focal loss after Li et al. 2020 (GFL): the score to learn is the overlap that the cell's own box
 reaches. GIoU after Rezatofighi et al. 2019. Which cells are a face's is fixed by geometry, place and size, as
@@ -8,13 +8,14 @@ needs many more epochs to settle, see LOG.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.networks.ssd import cell_centres
+from training.networks.base import Maps, cell_centres
 
 IGNORED = -1
 
@@ -37,6 +38,17 @@ class Targets:
 
 
 @dataclass(frozen=True, slots=True)
+class AnchorConfig:
+    """What only networks with anchors need; as YOLOv5 has it, where nothing else is said."""
+
+    ratio: float = 4.0  # a face is an anchor's if neither side is more than so many times the other's
+    box_weight: float = 1.0
+    label_weight: float = 1.0  # some 18 times YOLOv5's: the labels differ less than COCO's, and cost more
+    objectness_weight: float = 7.0  # at 640 × 640; times the area, for it is a mean over all cells
+    balance: tuple[float, ...] = (4.0, 1.0, 0.4)  # fine levels have more cells for as many faces
+
+
+@dataclass(frozen=True, slots=True)
 class LossConfig:
     """Weights of the loss."""
 
@@ -52,6 +64,7 @@ class LossConfig:
     # says little about "incorrect", so that column counts this much there.
     two_class_weight: float = 0.25
     incorrect_label: int = 2
+    anchors: AnchorConfig = field(default_factory=AnchorConfig)
 
 
 def giou(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,17 +79,33 @@ def giou(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     return iou, iou - (hull - union) / hull.clamp(min=1e-6)
 
 
+def holds(boxes: Tensor, points: Tensor) -> Tensor:
+    """N × M × points: whether the point (x, y) lies in the box (N × M × 4)."""
+    low = points - boxes[..., None, :2]
+    high = boxes[..., None, 2:] - points
+    return torch.cat([low, high], dim=-1).amin(-1) > 0
+
+
+def label_weights(is_two_class: Tensor, n_labels: int, config: LossConfig) -> Tensor:
+    """Weight of each label's loss, ... × labels for faces of any shape: how far the annotation is trusted."""
+    weights = torch.ones(*is_two_class.shape, n_labels, device=is_two_class.device)
+    weights[..., config.incorrect_label] = torch.where(is_two_class, config.two_class_weight, 1.0)
+    return weights
+
+
 class DetectionLoss:
     """Computes the loss of a batch of a fixed input size."""
 
-    def __init__(self, height: int, width: int, config: LossConfig | None = None) -> None:
+    def __init__(
+        self, height: int, width: int, config: LossConfig | None = None, strides: Sequence[int] = (8, 16, 32)
+    ) -> None:
         self.config = config or LossConfig()
-        self.centres, self.strides = cell_centres(height, width)
+        self.centres, self.strides = cell_centres(height, width, strides)
 
-    def __call__(self, scores: list[Tensor], boxes: list[Tensor], targets: Targets) -> dict[str, Tensor]:
+    def __call__(self, maps: Maps, targets: Targets) -> dict[str, Tensor]:
         """Return the parts and their sum as ``loss``; maps as the detector gives them."""
-        logits = torch.cat([x.flatten(2) for x in scores], dim=2).transpose(1, 2).float()
-        values = torch.cat([x.flatten(2) for x in boxes], dim=2).transpose(1, 2).float()
+        logits = torch.cat([x.flatten(2) for x in maps.scores], dim=2).transpose(1, 2).float()
+        values = torch.cat([x.flatten(2) for x in maps.boxes], dim=2).transpose(1, 2).float()
         distances = values.clamp(max=6.0).exp() * self.strides[:, None]
         predicted = torch.cat([self.centres - distances[..., :2], self.centres + distances[..., 2:]], dim=-1)
         with torch.no_grad():
@@ -89,9 +118,7 @@ class DetectionLoss:
 
     def _inside(self, targets: Targets) -> Tensor:
         """N × M × cells: the cell's centre lies in the box, or within a stride of a tiny face's centre."""
-        low = self.centres - targets.boxes[..., None, :2]
-        high = targets.boxes[..., None, 2:] - self.centres
-        inside = torch.cat([low, high], dim=-1).amin(-1) > 0
+        inside = holds(targets.boxes, self.centres)
         centre = (targets.boxes[..., :2] + targets.boxes[..., 2:]) / 2
         is_near = (self.centres - centre[..., None, :]).abs().amax(-1) < self.strides
         return inside | (is_near & (self.strides == self.strides.min()))
@@ -129,9 +156,8 @@ class DetectionLoss:
         goal = functional.one_hot(labels, logits.shape[-1]) * (quality * is_positive)[..., None]
         loss = functional.binary_cross_entropy_with_logits(logits, goal, reduction="none")
         loss = loss * (logits.detach().sigmoid() - goal).abs() ** config.focal_power
-        weight = (assigned != -2).float()[..., None].repeat(1, 1, logits.shape[-1])
         unsure = is_positive & targets.is_two_class.gather(1, face)
-        weight[..., config.incorrect_label] *= torch.where(unsure, config.two_class_weight, 1.0)
+        weight = label_weights(unsure, logits.shape[-1], config) * (assigned != -2)[..., None]
         return (loss * weight).sum()
 
     @staticmethod

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from pi_mask.inference.base import ModelSpec, TensorSpec
-from pi_mask.manifest import Head, Level
-from training.networks.ssd import STRIDES
+from training.networks.base import DetectionNetwork
 
 if TYPE_CHECKING:
     from pi_mask.types import Image
@@ -18,19 +16,11 @@ if TYPE_CHECKING:
 INPUT_SCALE = 1.0 / 255.0
 
 
-def ssd_head() -> Head:
-    """The manifest's description of SsdMobileNetV2's outputs: scores of all levels, then boxes."""
-    count = len(STRIDES)
-    levels = [Level(stride=s, outputs={"scores": i, "boxes": count + i}) for i, s in enumerate(STRIDES)]
-    return Head(kind="ssd", levels=tuple(levels))
-
-
-def ssd_spec(size: int, n_labels: int = 3) -> ModelSpec:
-    """Borders of the float network: uint8 picture in, float maps out, channels last."""
-    maps = [(depth, stride) for depth in (n_labels, 4) for stride in STRIDES]
+def float_spec(network: DetectionNetwork, size: int) -> ModelSpec:
+    """Borders of a float network: uint8 picture in, float maps out, channels last."""
     outputs = tuple(
-        TensorSpec(f"output_{i}", (1, size // stride, size // stride, depth), "float32", 0.0, 0)
-        for i, (depth, stride) in enumerate(maps)
+        TensorSpec(f"output_{i}", shape, "float32", 0.0, 0)
+        for i, shape in enumerate(network.output_shapes(size))
     )
     return ModelSpec(TensorSpec("image", (1, size, size, 3), "uint8", INPUT_SCALE, 0), outputs)
 
@@ -40,16 +30,16 @@ class TorchInterpreter:
 
     device = "cpu"
 
-    def __init__(self, network: nn.Module, size: int) -> None:
+    def __init__(self, network: DetectionNetwork, size: int) -> None:
         self._network = network
-        self.spec = ssd_spec(size)
+        self.spec = float_spec(network, size)
 
     def invoke(self, image: Image) -> tuple[NDArray[Any], ...]:
         """Run once in float32; see :class:`pi_mask.inference.base.Interpreter`."""
         with torch.inference_mode():
             tensor = torch.from_numpy(image).permute(0, 3, 1, 2).float() * INPUT_SCALE
-            scores, boxes = self._network(tensor)
-            return tuple(x.float().permute(0, 2, 3, 1).contiguous().numpy() for x in (*scores, *boxes))
+            maps = self._network(tensor).flat()
+            return tuple(x.float().permute(0, 2, 3, 1).contiguous().numpy() for x in maps)
 
     def close(self) -> None:
         """Nothing to release."""

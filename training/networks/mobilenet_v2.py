@@ -8,6 +8,8 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from training.networks.layers import conv_bn_relu6, scaled_width
+
 # expansion, channels, blocks, stride: table 2 of the paper.
 _STAGES = (
     (1, 16, 1, 1),
@@ -18,36 +20,10 @@ _STAGES = (
     (6, 160, 3, 2),
     (6, 320, 1, 1),
 )
+# The last stages at strides 8, 16 and 32.
+_TAPPED = (32, 96, 320)
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
-
-
-class _Float32Conv2d(nn.Conv2d):
-    """A convolution that leaves bf16 autocast while it trains.
-
-    oneDNN has no fast bf16 gradient for depthwise convolutions of stride 2 or of 5 × 5: they take 4 to 8
-    times as long as in float32.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Convolve as :class:`torch.nn.Conv2d` does."""
-        if not self.training:
-            return super().forward(x)
-        with torch.autocast("cpu", enabled=False):
-            return super().forward(x.float())
-
-
-def conv_bn_relu6(
-    inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1
-) -> nn.Sequential:
-    """Convolution without bias, batch norm, ReLU6."""
-    is_slow_in_bf16 = groups > 1 and (stride == 2 or kernel > 3)
-    convolution = _Float32Conv2d if is_slow_in_bf16 else nn.Conv2d
-    return nn.Sequential(
-        convolution(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU6(inplace=True),
-    )
 
 
 class InvertedResidual(nn.Module):
@@ -72,23 +48,28 @@ class MobileNetV2Features(nn.Module):
     """The convolutions up to 320 channels, giving maps at strides 8, 16 and 32.
 
     The layers keep torchvision's names, so that its published ImageNet weights load.
+
+    Args:
+        width: Multiple of the paper's channels; ImageNet's weights are for 1.0.
+        n_frozen: So many first layers keep their weights and statistics. Edges and colours serve faces as they
+            serve ImageNet, and the backward pass of the first four, at strides 2 and 4, costs more than all the
+            rest (54 % of a step on two CPU cores).
     """
 
-    channels = (32, 96, 320)
-    # Edges and colours serve faces as they serve ImageNet. Their backward pass at strides 2 and 4 costs more
-    # than all the rest (54 % of a step on two CPU cores), so these layers keep their weights and statistics.
-    n_frozen = 4
-
-    def __init__(self) -> None:
+    def __init__(self, width: float = 1.0, n_frozen: int = 4) -> None:
         super().__init__()
-        layers: list[nn.Module] = [conv_bn_relu6(3, 32, 3, 2)]
-        inputs, taps = 32, []
-        for expansion, outputs, blocks, first_stride in _STAGES:
+        inputs = scaled_width(32, width)
+        layers: list[nn.Module] = [conv_bn_relu6(3, inputs, 3, 2)]
+        taps = []
+        for expansion, channels, blocks, first_stride in _STAGES:
+            outputs = scaled_width(channels, width)
             for block in range(blocks):
                 layers.append(InvertedResidual(inputs, outputs, first_stride if block == 0 else 1, expansion))
                 inputs = outputs
-            if outputs in self.channels:
+            if channels in _TAPPED:
                 taps.append(len(layers) - 1)
+        self.channels = tuple(scaled_width(channels, width) for channels in _TAPPED)
+        self.n_frozen = n_frozen
         self.features = nn.Sequential(*layers)
         self._taps = tuple(taps)
         self.features[: self.n_frozen].requires_grad_(False)

@@ -1,0 +1,34 @@
+"""End a training command with one line and an exit code, as pi-mask itself does."""
+
+from __future__ import annotations
+
+import click
+
+from pi_mask.commands.streams import is_debugging, tell
+from pi_mask.errors import PiMaskError
+
+_INTERRUPTED = 130
+
+
+class _Failure(click.ClickException):
+    """An error of ours with its own exit code."""
+
+    def __init__(self, error: PiMaskError) -> None:
+        super().__init__(str(error))
+        self.exit_code = error.exit_code  # type: ignore[misc]  # click reads it from the instance
+
+
+class Command(click.Command):
+    """A command whose known failures are one line; ``PI_MASK_DEBUG=1`` shows the traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; exit codes are those of :mod:`pi_mask.errors`, and 130 after Ctrl-C."""
+        try:
+            return super().invoke(ctx)
+        except PiMaskError as error:
+            if is_debugging():
+                raise
+            raise _Failure(error) from error
+        except KeyboardInterrupt:
+            tell("Interrupted.")
+            ctx.exit(_INTERRUPTED)

@@ -1,0 +1,86 @@
+"""Build detection networks by name."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pi_mask.errors import ModelError
+from training.networks.base import DetectionNetwork
+from training.networks.slim import copy_strongest, load_slim
+from training.networks.ssd import SsdMobileNetV2, SsdMobileNetV2Nano
+from training.networks.yolov5 import YoloV5n, YoloV5s
+
+DEFAULT_NETWORK = "ssd_mobilenet_v2"
+NETWORKS: Mapping[str, Callable[[], DetectionNetwork]] = {
+    DEFAULT_NETWORK: SsdMobileNetV2,
+    "ssd_mobilenet_v2_nano": SsdMobileNetV2Nano,
+    "yolov5s": YoloV5s,
+    "yolov5n": YoloV5n,
+}
+_PREFIX = "network."
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What is stored of a trained network.
+
+    Attributes:
+        name: Of the network, a key of NETWORKS.
+        size: Side of its input in pixels.
+        network: With the averaged weights, in evaluation mode.
+    """
+
+    name: str
+    size: int
+    network: DetectionNetwork
+
+
+def checkpoint_labels(name: str, size: int) -> dict[str, Any]:
+    """What :func:`load_checkpoint` needs beside the weights."""
+    return {"network": name, "size": size}
+
+
+def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """Write a network so that :func:`load_checkpoint` reads it, without an optimiser's state."""
+    state = {_PREFIX + name: value for name, value in checkpoint.network.state_dict().items()}
+    torch.save({"state_dict": state, **checkpoint_labels(checkpoint.name, checkpoint.size)}, path)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint of training or pruning.
+
+    Raises:
+        ModelError: It is none, or its network is unknown.
+    """
+    try:
+        # Lightning's checkpoints hold more than tensors; load only your own.
+        content = torch.load(path, map_location="cpu", weights_only=False)
+        state = content["state_dict"]
+    except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        raise ModelError(f"{path} is no checkpoint. Give a .ckpt file that training.train wrote.") from error
+    # Checkpoints of before there was a choice don't name their network.
+    name = content.get("network", DEFAULT_NETWORK)
+    if name not in NETWORKS:
+        raise ModelError(f"{path} holds a network '{name}'. Known: {', '.join(NETWORKS)}.")
+    network = NETWORKS[name]()
+    load_slim(network, {n.removeprefix(_PREFIX): v for n, v in state.items() if n.startswith(_PREFIX)})
+    return Checkpoint(name, content.get("size", 320), network.eval())
+
+
+def start_from(name: str, checkpoint: Checkpoint) -> DetectionNetwork:
+    """A network with a checkpoint's weights: pruned as it is, or a narrower one with its strongest channels.
+
+    Raises:
+        ModelError: The checkpoint's network is not built alike.
+    """
+    if checkpoint.name == name:
+        return checkpoint.network.train()
+    network = NETWORKS[name]()
+    copy_strongest(checkpoint.network, network)
+    return network.train()
