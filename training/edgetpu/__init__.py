@@ -1,0 +1,1 @@
+"""Bring int8 models to the Coral Edge TPU."""
