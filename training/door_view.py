@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import beta
 
 from pi_mask.types import BoundingBox, Detection, MaskLabel
 from training.data import LABELS, Picture
+from training.intervals import mean_interval, share
 
 # A face at the door is larger than one that only just counts for average precision.
 MIN_SIDE_PX = 24.0
@@ -18,65 +19,94 @@ _MATCH_IOU = 0.5
 MISSED = "missed"
 
 
-def interval(hits: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Clopper-Pearson interval of a share (Clopper and Pearson 1934)."""
-    tail = (1 - confidence) / 2
-    low = float(beta.ppf(tail, hits, total - hits + 1)) if hits else 0.0
-    high = float(beta.ppf(1 - tail, hits + 1, total - hits)) if hits < total else 1.0
-    return low, high
+@dataclass(frozen=True, slots=True)
+class JudgedFace:
+    """An annotated face of at least 24 px and its best detection; None where it was missed."""
+
+    box: BoundingBox
+    truth: MaskLabel
+    found: Detection | None
+
+    @property
+    def said(self) -> str:
+        """The label that was said, or "missed"."""
+        return self.found.label.value if self.found else MISSED
 
 
-def share(hits: int, total: int) -> dict[str, Any]:
-    """A share with its interval, ready for JSON."""
-    low, high = interval(hits, total)
-    value = hits / total if total else 0.0
-    bounds = [round(low, 4), round(high, 4)]
-    return {"hits": hits, "of": total, "share": round(value, 4), "interval95": bounds}
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One picture against its detections.
 
-
-def judge(picture: Picture, found: Sequence[Detection]) -> tuple[list[tuple[str, str]], int]:
-    """Compare one picture with its detections.
-
-    Returns:
-        (true label, said label or "missed") per face of at least 24 px, and the number of false boxes: those
-        that overlap no annotated face of any size.
+    Attributes:
+        false_boxes: Detections that lie on no annotated face, of whatever size, nor on a region to ignore.
     """
+
+    faces: tuple[JudgedFace, ...]
+    false_boxes: tuple[Detection, ...]
+
+
+def judge(picture: Picture, found: Sequence[Detection]) -> Judgement:
+    """Compare one picture with its detections, best score first."""
     boxes = [BoundingBox(*map(float, box)) for box in picture.boxes]
-    said: dict[int, str] = {}
-    false_boxes = 0
+    best: dict[int, Detection] = {}
+    false_boxes = []
     for detection in found:  # best score first: a face keeps its best box
         overlaps = [box.iou(detection.box) for box in boxes]
-        best = int(np.argmax(overlaps)) if overlaps else -1
-        if best < 0 or overlaps[best] < _MATCH_IOU:
-            # Half on a face is imprecise, or a tiny face; only a box on no face at all is false.
-            false_boxes += not any(overlap > 0.1 for overlap in overlaps)
-        else:
-            said.setdefault(best, detection.label.value)
-    faces = [
-        (LABELS[label].value, said.get(index, MISSED))
+        nearest = int(np.argmax(overlaps)) if overlaps else -1
+        if nearest >= 0 and overlaps[nearest] >= _MATCH_IOU:
+            best.setdefault(nearest, detection)
+        # Half on a face is imprecise, or a tiny face; only a box on no face at all is false.
+        elif not any(overlap > 0.1 for overlap in overlaps) and not _is_ignored(detection, picture, boxes):
+            false_boxes.append(detection)
+    faces = (
+        JudgedFace(box, LABELS[label], best.get(index))
         for index, (box, label) in enumerate(zip(boxes, picture.labels, strict=True))
-        if box.shorter_side >= MIN_SIDE_PX
-    ]
-    return faces, false_boxes
+        if label >= 0 and box.shorter_side >= MIN_SIDE_PX
+    )
+    return Judgement(tuple(faces), tuple(false_boxes))
 
 
-def door_view(pictures: Sequence[Picture], found: Sequence[Sequence[Detection]]) -> dict[str, Any]:
-    """What would be said of every face, as shares with 95 % intervals."""
-    confusion: Counter[tuple[str, str]] = Counter()
-    false_boxes = 0
-    for picture, detections in zip(pictures, found, strict=True):
-        faces, wrong = judge(picture, detections)
-        confusion.update(faces)
-        false_boxes += wrong
+def _is_ignored(detection: Detection, picture: Picture, boxes: Sequence[BoundingBox]) -> bool:
+    """Whether half of a detection lies in a region to ignore, which may be far larger than a face."""
+    return any(
+        label < 0 and _covered(detection.box, box) >= 0.5
+        for box, label in zip(boxes, picture.labels, strict=True)
+    )
+
+
+def _covered(box: BoundingBox, region: BoundingBox) -> float:
+    """Share of a box that lies in a region."""
+    width = min(box.xmax, region.xmax) - max(box.xmin, region.xmin)
+    height = min(box.ymax, region.ymax) - max(box.ymin, region.ymin)
+    return max(0.0, width) * max(0.0, height) / box.area if box.area else 0.0
+
+
+def door_view(
+    pictures: Sequence[Picture],
+    found: Sequence[Sequence[Detection]],
+    groups: Sequence[Hashable] | None = None,
+) -> dict[str, Any]:
+    """What would be said of every face, as shares with 95 % intervals.
+
+    Args:
+        pictures: Annotated.
+        found: Detections of each.
+        groups: Near-duplicates share one; by default each picture is its own.
+    """
+    judged = [judge(picture, detections) for picture, detections in zip(pictures, found, strict=True)]
+    confusion = Counter((face.truth.value, face.said) for one in judged for face in one.faces)
+    false_boxes = [len(one.false_boxes) for one in judged]
+    low, high = mean_interval(false_boxes, groups or range(len(judged)))
     return {
         "min_side_px": MIN_SIDE_PX,
-        **_shares(confusion),
-        "false_boxes_per_picture": round(false_boxes / max(1, len(pictures)), 4),
+        **shares(confusion),
+        "false_boxes_per_picture": round(sum(false_boxes) / max(1, len(judged)), 4),
+        "false_boxes_interval95": [round(low, 4), round(high, 4)],
         "confusion": {f"{truth} → {said}": n for (truth, said), n in sorted(confusion.items())},
     }
 
 
-def _shares(confusion: Mapping[tuple[str, str], int]) -> dict[str, Any]:
+def shares(confusion: Mapping[tuple[str, str], int]) -> dict[str, Any]:
     """The four shares that matter at the door, from the number of faces per (true label, what was said)."""
     masked = MaskLabel.WITH_MASK.value
     totals: Counter[str] = Counter()

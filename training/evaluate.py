@@ -4,109 +4,170 @@
         --checkpoint training/runs/ssd/last.ckpt
 
 The int8 file runs through pi_mask's own Detector; the float parent runs through the same one. Nothing is
-tuned here.
+tuned here. Curves and pictures go to ``docs/evaluation/NAME``; figures that are not measured this time, for
+want of a checkpoint or because an option says so, stay in the manifest as they are.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+import json
+import os
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
-from numpy.typing import NDArray
 
-from pi_mask.build import open_detector
-from pi_mask.detector import Detector
+from pi_mask.errors import OutputError
 from pi_mask.manifest import find_manifest, load_manifest
-from pi_mask.settings import ModelSettings
-from pi_mask.types import Detection, Frame
+from training.annotations import read_annotations
 from training.card import write_card
+from training.command import Command
 from training.data import Picture, load_coco, read_rgb
 from training.door_view import door_view
-from training.float_parent import EVALUATION_MIN_SCORE, float_manifest
-from training.metrics import average_precision, detect_all
-from training.provenance import data_hash
-from training.quantise import load_network, manifest_json
-from training.torch_interpreter import TorchInterpreter
+from training.latency import against_float, stages
+from training.manifests import manifest_json, write_whole
+from training.metrics import average_precision, by_size, curves, detect_all, precisions, summarise
+from training.plots import draw_confusion, draw_curves
+from training.provenance import provenance
+from training.stress import stress_table
+from training.views import Detections, open_views
 
-_LATENCY_RUNS = 200
-Images = Sequence[NDArray[np.uint8]]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
+    from pi_mask.types import Image
 
-def run_model(
-    model: Path, images: Images, *, min_score: float | None, threads: int = 2
-) -> list[tuple[Detection, ...]]:
-    """Detections of the .tflite file on every picture; the manifest's thresholds where none is given."""
-    settings = ModelSettings(name=str(model), accelerator="cpu", threads=threads, min_score=min_score)
-    with open_detector(settings) as opened:
-        return detect_all(opened.detector, images)
+OUTPUT = Path("docs/evaluation")
 
 
-def latency(model: Path, images: Images, threads: int) -> dict[str, float]:
-    """Median milliseconds per stage."""
-    settings = ModelSettings(name=str(model), accelerator="cpu", threads=threads)
-    with open_detector(settings) as opened:
-        frames = [Frame(images[i % len(images)], float(i), i) for i in range(_LATENCY_RUNS)]
-        spent = [opened.detector.detect(frame)[1] for frame in frames][10:]
-    stages = ("preprocess_ms", "inference_ms", "postprocess_ms")
-    return {stage: round(float(np.median([getattr(one, stage) for one in spent])), 3) for stage in stages}
+@dataclass(frozen=True)
+class Config:
+    """What is measured beside the two views of every picture.
+
+    Attributes:
+        checkpoint: Of the float parent; None leaves its figures alone.
+        threads: Of the int8 model; they change the speed only.
+    """
+
+    checkpoint: Path | None = None
+    with_latency: bool = True
+    with_stress: bool = True
+    threads: int = 2
 
 
-def float_latency(model: Path, threads: int) -> float:
-    """Median milliseconds of the float32 .tflite file alone."""
-    from ai_edge_litert.interpreter import Interpreter
+@dataclass(frozen=True)
+class Seen:
+    """The pictures and what the model found in each: with low thresholds, with the door's."""
 
-    interpreter = Interpreter(str(model), num_threads=threads)
-    interpreter.allocate_tensors()
-    spent = []
-    for _ in range(_LATENCY_RUNS // 2):
-        start = time.perf_counter()
-        interpreter.invoke()
-        spent.append((time.perf_counter() - start) * 1e3)
-    return round(float(np.median(spent[10:])), 3)
+    pictures: Sequence[Picture]
+    images: Sequence[Image]
+    low: Sequence[Detections]
+    door: Sequence[Detections]
 
 
 def measure(model: Path, checkpoint: Path | None, pictures: Sequence[Picture]) -> dict[str, Any]:
-    """All figures of a model."""
+    """The basic figures: precision of int8 and float, the door's view, latency."""
+    config = Config(checkpoint, with_stress=False)
+    return evaluate(model, pictures, config)[0]
+
+
+def evaluate(
+    model: Path, pictures: Sequence[Picture], config: Config, groups: Sequence[Hashable] | None = None
+) -> tuple[dict[str, Any], NDArray[Any]]:
+    """The figures for the manifest, and COCO's precision array of the int8 model.
+
+    Args:
+        model: The int8 file, its manifest beside it.
+        pictures: Annotated.
+        config: What to measure.
+        groups: Near-duplicates share one; by default each picture is its own.
+    """
     images = [read_rgb(picture.path) for picture in pictures]
-    manifest = load_manifest(find_manifest(str(model)))
-    found = run_model(model, images, min_score=EVALUATION_MIN_SCORE)
-    result: dict[str, Any] = {"int8": rounded(average_precision(pictures, found))}
-    if checkpoint is not None:
-        size = manifest.input.width
-        detector = Detector(TorchInterpreter(load_network(checkpoint), size), float_manifest(size))
-        result["float"] = rounded(average_precision(pictures, detect_all(detector, images)))
+    with open_views(model, config.threads) as views:
+        seen = Seen(pictures, images, *views.detect_all(images))
+        stress = {"stress": stress_table(views, pictures, images)} if config.with_stress else {}
+    precision = precisions(pictures, seen.low)
+    result: dict[str, Any] = {"int8": _rounded(summarise(precision))}
+    if config.checkpoint is not None:
+        result["float"] = _float_figures(model, config.checkpoint, seen)
         result["loss_points"] = round(100 * (result["float"]["mAP50"] - result["int8"]["mAP50"]), 2)
-    result["door"] = door_view(pictures, run_model(model, images, min_score=None))
-    result["latency"] = {f"threads_{n}": latency(model, images, n) for n in (1, 2)}
+    result["door"] = door_view(pictures, seen.door, groups)
+    if config.with_latency:
+        result["latency"] = _latency(model, config.checkpoint, images)
+    return result | stress, precision
+
+
+def _float_figures(model: Path, checkpoint: Path, seen: Seen) -> dict[str, float]:
+    # The converters take seconds to import, and without a checkpoint nobody needs them.
+    from training.float_parent import float_detector
+    from training.quantise import load_network
+
+    size = load_manifest(find_manifest(str(model))).input.width
+    detector = float_detector(load_network(checkpoint), size)
+    return _rounded(average_precision(seen.pictures, detect_all(detector, seen.images)))
+
+
+def _latency(model: Path, checkpoint: Path | None, images: Sequence[Image]) -> dict[str, Any]:
+    latency: dict[str, Any] = {f"threads_{n}": stages(model, images[:16], n) for n in (1, 2)}
     parent = checkpoint.parent / "float.tflite" if checkpoint else None
     if parent and parent.exists():
-        result["latency"]["float32_inference_ms_threads_1"] = float_latency(parent, 1)
-    return result
+        pair = against_float(model.read_bytes(), parent.read_bytes())
+        latency["float32_inference_ms_threads_1"] = pair["float32_ms"]
+        latency["threads_1"]["int8_over_float32"] = pair["ratio"]
+    return latency
 
 
-def rounded(figures: dict[str, float]) -> dict[str, float]:
+def _rounded(figures: dict[str, float]) -> dict[str, float]:
     """Four decimals: more is noise on 553 pictures."""
     return {name: round(value, 4) for name, value in figures.items()}
 
 
-@click.command()
+def write_pictures(folder: Path, name: str, metrics: dict[str, Any], precision: NDArray[Any]) -> list[Path]:
+    """Draw the precision-recall curves and the confusion matrix; return the files.
+
+    Raises:
+        OutputError: One cannot be written.
+    """
+    paths = [folder / "precision-recall.png", folder / "confusion.png"]
+    draw_curves(paths[0], curves(precision), f"{name}, int8")
+    smallest = f"{metrics['door']['min_side_px']:g}"
+    draw_confusion(paths[1], metrics["door"]["confusion"], f"{name}, faces of at least {smallest} px")
+    return paths
+
+
+@click.command(cls=Command)
 @click.option("--model", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
 @click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
 @click.option("--checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def main(model: Path, data: Path, checkpoint: Path | None) -> None:
+@click.option("--output", type=click.Path(file_okay=False, path_type=Path), default=OUTPUT, show_default=True)
+@click.option("--latency/--no-latency", "with_latency", default=True, show_default=True)
+@click.option("--stress/--no-stress", "with_stress", default=True, show_default=True)
+@click.option("--threads", type=click.IntRange(1), default=Config.threads, show_default=True)
+def main(model: Path, data: Path, output: Path, **options: Any) -> None:  # noqa: ANN401 they are Config's
     """Evaluate a model and update its manifest and card."""
-    pictures = load_coco(data)
-    metrics = measure(model, checkpoint, pictures)
-    metrics["data"] = {"file": data.name, "sha256": data_hash(data), "pictures": len(pictures)}
+    config = Config(**options)
     path = find_manifest(str(model))
-    manifest = load_manifest(path).model_copy(update={"metrics": metrics})
-    path.write_text(manifest_json(manifest))
-    write_card(path.parent)
-    click.echo(manifest_json(manifest)[-3000:])
+    manifest = load_manifest(path)
+    folder = output / manifest.name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be made: {error.strerror}. Choose another --output.") from error
+    pictures = load_coco(data)
+    groups = [image.group or image.file_name for image in read_annotations(data)]
+    measured, precision = evaluate(model, pictures, config, groups)
+    origin = provenance({}, [data])
+    metrics = dict(manifest.metrics) | measured | {"sizes": by_size(precision)}
+    metrics["data"] = {"file": data.name, "sha256": origin["data"][data.name], "pictures": len(pictures)}
+    drawn = write_pictures(folder, manifest.name, metrics, precision)
+    metrics["pictures"] = [Path(os.path.relpath(each, path.parent)).as_posix() for each in drawn]
+    record = metrics | {"curves": curves(precision), "origin": origin}
+    write_whole(folder / "evaluation.json", (json.dumps(record, indent=1) + "\n").encode())
+    write_whole(path, manifest_json(manifest.model_copy(update={"metrics": metrics})).encode())
+    card = write_card(path.parent)
+    click.echo(f"mAP50 {measured['int8']['mAP50']:.3f}; see {card} and {folder}")
 
 
 if __name__ == "__main__":

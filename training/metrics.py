@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,11 @@ from training.data import LABELS, Picture
 
 # Smaller faces (shorter side, in the 512 px pictures) are ignored: their mask can't be told by people either.
 MIN_SIDE_PX = 16.0
+SIZES_PX: Final = ((16.0, 32.0), (32.0, 64.0), (64.0, 128.0), (128.0, 1e5))
+"""Bounds of the shorter side, lower included: from the far end of a hall to right before the lens."""
+RECALLS: Final = np.linspace(0, 1, 101)
+"""Where COCO reads the precision-recall curve."""
+_IOU_50 = 0
 
 
 def detect_all(detector: Detector, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Detection, ...]]:
@@ -25,29 +30,79 @@ def detect_all(detector: Detector, images: Sequence[NDArray[np.uint8]]) -> list[
     return [detector.detect(Frame(image, float(i), i))[0] for i, image in enumerate(images)]
 
 
-def average_precision(pictures: Sequence[Picture], found: Sequence[Sequence[Detection]]) -> dict[str, float]:
-    """AP at IoU 0.5 per label, their mean (mAP50) and the mean over IoU 0.5 to 0.95 (mAP)."""
+def precisions(pictures: Sequence[Picture], found: Sequence[Sequence[Detection]]) -> NDArray[np.float64]:
+    """COCO's precision array.
+
+    Returns:
+        IoU (0.5 to 0.95) × recall (``RECALLS``) × label × size (all, then ``SIZES_PX``), up to 100 detections
+        a picture; −1 where there is no such face.
+    """
     truth = COCO()
     truth.dataset = _coco_truth(pictures)
     results = [_coco_result(i, detection) for i, row in enumerate(found) for detection in row]
     with contextlib.redirect_stdout(io.StringIO()):
         truth.createIndex()
         if not results:
-            return {"mAP50": 0.0, "mAP": 0.0} | {f"AP50_{label.value}": 0.0 for label in LABELS}
-        evaluation = COCOeval(truth, truth.loadRes(results), "bbox")
+            return np.zeros((10, len(RECALLS), len(LABELS), 1 + len(SIZES_PX)))
+        answers = truth.loadRes(results)
+        for annotation in answers.dataset["annotations"]:
+            annotation["area"] = min(annotation["bbox"][2:]) ** 2
+        evaluation = COCOeval(truth, answers, "bbox")
+        # COCO's areas are the square of the shorter side here; its upper bounds are included, ours are not.
+        evaluation.params.areaRng = [[0, 1e10], *([low**2, high**2 - 1e-6] for low, high in SIZES_PX)]
+        evaluation.params.areaRngLbl = ["all", *map(size_name, SIZES_PX)]
         evaluation.evaluate()
         evaluation.accumulate()
-    # IoU × recall × label, of all areas and up to 100 detections a picture.
-    precision = evaluation.eval["precision"][:, :, :, 0, -1]
+    array: NDArray[np.float64] = evaluation.eval["precision"][..., -1]
+    return array
+
+
+def average_precision(pictures: Sequence[Picture], found: Sequence[Sequence[Detection]]) -> dict[str, float]:
+    """AP at IoU 0.5 per label, their mean (mAP50) and the mean over IoU 0.5 to 0.95 (mAP)."""
+    return summarise(precisions(pictures, found))
+
+
+def summarise(precision: NDArray[np.float64]) -> dict[str, float]:
+    """The same from the array of ``precisions``."""
     per_label = {
-        f"AP50_{label.value}": _mean(precision[0, :, position]) for position, label in enumerate(LABELS)
+        f"AP50_{label.value}": _mean(precision[_IOU_50, :, position, 0]) or 0.0
+        for position, label in enumerate(LABELS)
     }
-    return {"mAP50": float(np.mean(list(per_label.values()))), "mAP": _mean(precision)} | per_label
+    return {
+        "mAP50": float(np.mean(list(per_label.values()))),
+        "mAP": _mean(precision[..., 0]) or 0.0,
+    } | per_label
 
 
-def _mean(precision: NDArray[np.float64]) -> float:
+def by_size(precision: NDArray[np.float64]) -> dict[str, dict[str, float | None]]:
+    """AP at IoU 0.5 per size of the face and label, and their mean; None where there is no such face."""
+    table: dict[str, dict[str, float | None]] = {}
+    for column, size in enumerate(SIZES_PX, 1):
+        row = {
+            f"AP50_{label.value}": _mean(precision[_IOU_50, :, position, column])
+            for position, label in enumerate(LABELS)
+        }
+        table[size_name(size)] = {"mAP50": _mean(precision[_IOU_50, :, :, column]), **row}
+    return table
+
+
+def curves(precision: NDArray[np.float64]) -> dict[str, list[float]]:
+    """Precision at IoU 0.5 per label, at the recalls of ``RECALLS``; zeros above the recall reached."""
+    return {
+        label.value: np.clip(precision[_IOU_50, :, position, 0], 0, 1).round(4).tolist()
+        for position, label in enumerate(LABELS)
+    }
+
+
+def size_name(size: tuple[float, float]) -> str:
+    """The heading of a size: "16–32" or "128+"."""
+    low, high = size
+    return f"{low:g}+" if high >= 1e5 else f"{low:g}–{high:g}"
+
+
+def _mean(precision: NDArray[np.float64]) -> float | None:
     valid = precision[precision > -1]
-    return float(valid.mean()) if valid.size else 0.0
+    return float(valid.mean()) if valid.size else None
 
 
 def _coco_truth(pictures: Sequence[Picture]) -> dict[str, Any]:
@@ -55,16 +110,19 @@ def _coco_truth(pictures: Sequence[Picture]) -> dict[str, Any]:
     for index, picture in enumerate(pictures):
         for box, label in zip(picture.boxes, picture.labels, strict=True):
             width, height = (float(v) for v in box[2:] - box[:2])
-            annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": index,
-                    "category_id": int(label),
-                    "bbox": [float(box[0]), float(box[1]), width, height],
-                    "area": width * height,
-                    "iscrowd": int(min(width, height) < MIN_SIDE_PX),  # COCO's word for "ignore"
-                }
-            )
+            # A region to ignore counts for no label, so it is one to ignore for each.
+            for category in range(len(LABELS)) if label < 0 else (int(label),):
+                annotations.append(
+                    {
+                        "id": len(annotations) + 1,
+                        "image_id": index,
+                        "category_id": category,
+                        "bbox": [float(box[0]), float(box[1]), width, height],
+                        "area": min(width, height) ** 2,
+                        # COCO's word for "ignore".
+                        "iscrowd": int(label < 0 or min(width, height) < MIN_SIDE_PX),
+                    }
+                )
     return {
         "info": {},
         "images": [{"id": index} for index in range(len(pictures))],

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,18 +27,30 @@ from pi_mask.detector import letterbox
 from pi_mask.manifest import Manifest, ModelFile, ModelInput
 from pi_mask.types import MaskLabel
 from training.calibration import calibrate, limit_range, set_range
+from training.command import Command
 from training.data import LABELS, Picture, load_coco, read_rgb
 from training.float_parent import IOU_THRESHOLD
-from training.networks.ssd import ExportedSsd, SsdMobileNetV2, load_weights
+from training.manifests import manifest_json, write_whole
+from training.networks.base import DetectionNetwork, Exported
+from training.networks.registry import load_checkpoint
 from training.provenance import provenance
-from training.torch_interpreter import INPUT_SCALE, ssd_head
+from training.torch_interpreter import INPUT_SCALE
 from training.uint8_ends import with_uint8_ends
+
+__all__ = ["Config", "load_network", "manifest_json", "quantise", "write_model"]
 
 # Until the door's thresholds are chosen on training pictures (training/thresholds.py).
 DEFAULT_THRESHOLD = 0.4
-# Logits: σ(−6) is 0.25 %, far below any threshold. Log distances: 0.14 to 20 strides.
-_SCORE_RANGE = (-6.0, 6.0)
-_BOX_RANGE = (-2.0, 3.0)
+# Beyond these a value means nothing more, and steps are finer without. Logits: σ(−6) is 0.25 %, far below any
+# threshold. Log distances: 0.14 to 20 strides. Beside an anchor: centres to the last thirtieth of their
+# reach, sizes up to 3.9 times the anchor's.
+_LIMITS: Mapping[tuple[str, str], tuple[float, float]] = {
+    ("ssd", "scores"): (-6.0, 6.0),
+    ("ssd", "boxes"): (-2.0, 3.0),
+    ("yolov5", "scores"): (-6.0, 6.0),
+    ("yolov5", "boxes"): (-4.0, 4.0),
+    ("yolov5", "objectness"): (-6.0, 6.0),
+}
 
 
 @dataclass(frozen=True)
@@ -51,18 +63,20 @@ class Config:
     seed: int = 1
 
 
-def load_network(checkpoint: Path) -> SsdMobileNetV2:
-    """The network with the averaged weights of a training checkpoint, in evaluation mode."""
-    network = SsdMobileNetV2()
-    load_weights(network, checkpoint)
-    return network.eval()
+def load_network(checkpoint: Path) -> DetectionNetwork:
+    """The network with the averaged weights of a training checkpoint, in evaluation mode.
+
+    Raises:
+        ModelError: It is no checkpoint of a known network.
+    """
+    return load_checkpoint(checkpoint).network
 
 
-def convert_float(network: SsdMobileNetV2, size: int) -> bytes:
-    """The float32 .tflite file: picture 0 to 1, channels last; scores then boxes, level by level."""
-    exported = ExportedSsd(network).eval()
-    count = 2 * len(network.strides)
-    wrapped = litert_torch.to_channel_last_io(exported, args=[0], outputs=list(range(count)))
+def convert_float(network: DetectionNetwork, size: int) -> bytes:
+    """The float32 .tflite file: picture 0 to 1, channels last; outputs as the network's head names them."""
+    exported = Exported(network).eval()
+    outputs = list(range(len(network.output_kinds())))
+    wrapped = litert_torch.to_channel_last_io(exported, args=[0], outputs=outputs)
     model = litert_torch.convert(wrapped, (torch.zeros(1, size, size, 3),))
     return bytes(model.model_content())
 
@@ -75,18 +89,33 @@ def calibration_images(pictures: Sequence[Picture], config: Config) -> Iterator[
         yield image[None].astype(np.float32) * np.float32(INPUT_SCALE)
 
 
-def quantise(model: bytes, images: Iterable[NDArray[np.float32]], percentile: float) -> bytes:
-    """Full int8 inside, uint8 at the ends."""
+def output_limits(network: DetectionNetwork) -> list[tuple[float, float]]:
+    """What the values of each output are cut to, in order."""
+    return [_LIMITS[network.head_kind, kind] for kind in network.output_kinds()]
+
+
+def quantise(
+    model: bytes,
+    images: Iterable[NDArray[np.float32]],
+    percentile: float,
+    limits: Sequence[tuple[float, float]] = (),
+) -> bytes:
+    """Full int8 inside, uint8 at the ends.
+
+    Args:
+        model: A float .tflite file with one picture, 0 to 1, as input.
+        images: 1 × H × W × 3, 0 to 1, to calibrate with.
+        percentile: Of the pictures' extremes, 50 to 100.
+        limits: Smallest and largest value that means something, per output; none: as calibrated.
+    """
     machine = quantizer.Quantizer(model, recipe.static_wi8_ai8())
-    signature, name = _signature(model)
-    statistics = calibrate(machine, signature, ({name: image} for image in images), percentile)
+    key, name = _signature(model)
+    statistics = calibrate(machine, key, ({name: image} for image in images), percentile)
     inputs, outputs = _ends(model)
-    set_range(statistics, inputs[0], 0.0, 1.0)  # scale 1/255, zero point 0: image bytes as they are
-    half = len(outputs) // 2
-    for output in outputs[:half]:
-        limit_range(statistics, output, *_SCORE_RANGE)
-    for output in outputs[half:]:
-        limit_range(statistics, output, *_BOX_RANGE)
+    # Exactly this becomes scale 1/255 and zero point 0: image bytes go in as they are.
+    set_range(statistics, inputs[0], 0.0, 1.0)
+    for output, (low, high) in zip(outputs, limits, strict=False):
+        limit_range(statistics, output, low, high)
     quantised = machine.quantize(statistics, enable_progress_report=False).quantized_model
     return with_uint8_ends(bytes(quantised))
 
@@ -107,55 +136,64 @@ def _ends(model: bytes) -> tuple[list[str], list[str]]:
     )
 
 
-def write_model(model: bytes, name: str, folder: Path, training: dict[str, Any], size: int) -> Path:
-    """Write the .tflite file and its manifest; metrics are added by training.evaluate."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{name}.tflite"
-    file.write_bytes(model)
+def write_model(
+    model: bytes, network: DetectionNetwork, path: Path, training: Mapping[str, Any], size: int
+) -> Path:
+    """Write a .tflite file and its manifest beside it; metrics are added by training.evaluate.
+
+    Args:
+        model: Content of the file.
+        network: What it was made from: outputs and description.
+        path: Of the .tflite file; its stem is the model's name.
+        training: Where it came from.
+        size: Side of its input in pixels.
+
+    Returns:
+        The manifest's path.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     manifest = Manifest(
         schema=1,
-        name=name,
-        description="SSD-MobileNetV2-FPN-lite, anchor-free, int8",
-        cpu=ModelFile(file=file.name, sha256=hashlib.sha256(model).hexdigest()),
+        name=path.stem,
+        description=network.description,
+        cpu=ModelFile(file=path.name, sha256=hashlib.sha256(model).hexdigest()),
         labels=LABELS,
         input=ModelInput(width=size, height=size),
-        head=ssd_head(),
+        head=network.head(),
         thresholds=dict.fromkeys(MaskLabel, DEFAULT_THRESHOLD),
         iou_threshold=IOU_THRESHOLD,
         training=training,
         metrics={},
     )
-    path = file.with_suffix(".json")
-    path.write_text(manifest_json(manifest))
-    return path
+    write_whole(path, model)
+    write_whole(path.with_suffix(".json"), manifest_json(manifest).encode())
+    return path.with_suffix(".json")
 
 
-def manifest_json(manifest: Manifest) -> str:
-    """A manifest as the text of its file."""
-    return json.dumps(manifest.model_dump(mode="json", by_alias=True), indent=2) + "\n"
-
-
-@click.command()
+@click.command(cls=Command)
 @click.option("--checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
 @click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
 @click.option("--output", type=click.Path(file_okay=False, path_type=Path), required=True)
-@click.option("--name", default="ssd_mobilenet_v2_320", show_default=True)
-@click.option("--size", type=int, default=Config.size, show_default=True)
+@click.option("--name", help="Of the model; the network's name with its input size by default.")
+@click.option("--size", type=int, help="Side of the input; that of training by default.")
 @click.option(
     "--percentile", type=float, default=Config.percentile, show_default=True, help="Of the value ranges."
 )
 def main(  # noqa: PLR0913, PLR0917 one argument per option
-    checkpoint: Path, data: Path, output: Path, name: str, size: int, percentile: float
+    checkpoint: Path, data: Path, output: Path, name: str | None, size: int | None, percentile: float
 ) -> None:
     """Convert a checkpoint to int8 and write model and manifest."""
-    config = Config(size=size, percentile=percentile)
-    model = convert_float(load_network(checkpoint), size)
+    trained = load_checkpoint(checkpoint)
+    config = Config(size=size or trained.size, percentile=percentile)
+    model = convert_float(trained.network, config.size)
     (checkpoint.parent / "float.tflite").write_bytes(model)
-    quantised = quantise(model, calibration_images(load_coco(data), config), config.percentile)
+    images = calibration_images(load_coco(data), config)
+    quantised = quantise(model, images, config.percentile, output_limits(trained.network))
     run = checkpoint.parent / "run.json"
     record = json.loads(run.read_text()) if run.exists() else {}
     record |= {"quantisation": provenance(asdict(config), [data])}
-    path = write_model(quantised, name, output, record, size)
+    file = output / f"{name or f'{trained.name}_{config.size}'}.tflite"
+    path = write_model(quantised, trained.network, file, record, config.size)
     click.echo(f"{path}: {len(quantised) / 1e6:.2f} MB int8, {len(model) / 1e6:.2f} MB float32")
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
 
+from pi_mask.manifest import ModelFile, models_dir
 from pi_mask.types import MaskLabel
 from tests.hand_made import manifest
 from training.card import SOURCES, main, write_card
-from training.door_view import share
-from training.quantise import manifest_json
+from training.intervals import share
+from training.manifests import manifest_json
 
 NAMES = ("mAP50", "AP50_with_mask", "AP50_without_mask", "AP50_incorrect", "mAP")
 STAGES = {"preprocess_ms": 0.25, "inference_ms": 10.0, "postprocess_ms": 0.125}
@@ -33,10 +35,14 @@ METRICS = {
 }
 
 
-def save(folder: Path, metrics: dict[str, Any], name: str = "hand-made") -> None:
-    """Write a manifest into a folder."""
+def save(folder: Path, metrics: dict[str, Any], name: str = "hand-made", **changes: Any) -> None:
+    """Write a manifest, with these values replaced, into a folder."""
     thresholds = {MaskLabel.WITH_MASK: 0.55, MaskLabel.WITHOUT_MASK: 0.4, MaskLabel.INCORRECT: 0.25}
-    made = manifest(name=name, metrics=metrics, training={"commit": "a" * 40}, thresholds=thresholds)
+    made = manifest(
+        name=name,
+        metrics=metrics,
+        **({"training": {"commit": "a" * 40}, "thresholds": thresholds} | changes),
+    )
     (folder / f"{name}.json").write_text(manifest_json(made))
 
 
@@ -81,7 +87,56 @@ def test_the_card_has_the_manifests_figures(tmp_path: Path) -> None:
         "- float32 parent, 1 thread: 40.0 inference",
         "",
         "Shipped thresholds: with_mask 0.55, without_mask 0.4, incorrect 0.25.",
+        "",
+        "No file for the Edge TPU comes with it; releases are meant to carry one (docs/edge-tpu.md).",
     ]
+
+
+def test_newer_figures_get_tables_of_their_own(tmp_path: Path) -> None:
+    """Sizes, stress, pictures, the bootstrap and the ratio to float32, where they were measured."""
+    row = dict(zip(NAMES, (0.8, 0.9, 0.85, None, 0.5), strict=True))
+    stress = {"faces": 5, "mAP50": 0.5, "wrong_green": share(1, 10), "missed": share(5, 10)}
+    newer = {
+        "door": METRICS["door"] | {"false_boxes_interval95": [0.01, 0.08]},
+        "sizes": {"16–32": row},
+        "stress": {"dark": stress},
+        "pictures": ["../docs/evaluation/hand-made/confusion.png"],
+        "latency": METRICS["latency"] | {"threads_1": STAGES | {"int8_over_float32": 0.25}},
+    }
+    save(tmp_path, METRICS | newer)
+
+    lines = chapter(write_card(tmp_path).read_text(), "hand-made")
+
+    assert "| 16–32 | 0.800 | 0.900 | 0.850 | – |" in lines
+    assert "| dark | 0.500 | 10.0% | 0.2% – 44.5% | 50.0% |" in lines
+    assert "![confusion of hand-made](../docs/evaluation/hand-made/confusion.png)" in lines
+    false_boxes = "False boxes a picture: 0.042 (bootstrap over groups of near-duplicates: 0.010 – 0.080)."
+    assert false_boxes in lines
+    assert "- float32 parent, 1 thread: 40.0 inference; int8 takes 0.25 of that, by turns" in lines
+
+
+def test_a_compiled_model_is_named(tmp_path: Path) -> None:
+    """File and compiler are on the card, and that nobody has run it."""
+    save(
+        tmp_path,
+        METRICS,
+        edgetpu=ModelFile(file="hand-made_edgetpu.tflite", sha256="1" * 64),
+        training={"edgetpu": {"compiler": "16.0"}},
+    )
+
+    lines = chapter(write_card(tmp_path).read_text(), "hand-made")
+
+    assert lines[-1] == (
+        "For the Edge TPU: `hand-made_edgetpu.tflite`, compiler 16.0; never run on a device by us."
+    )
+
+
+def test_the_shipped_card_is_that_of_the_shipped_manifests(tmp_path: Path) -> None:
+    """Nobody has edited models/README.md or a manifest by hand."""
+    for path in models_dir().glob("*.json"):
+        shutil.copy(path, tmp_path)
+
+    assert write_card(tmp_path).read_text() == (models_dir() / "README.md").read_text()
 
 
 def test_the_card_names_every_source_and_licence(tmp_path: Path) -> None:
@@ -105,7 +160,7 @@ def test_models_follow_one_another(tmp_path: Path) -> None:
 
     headings = [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
     assert headings == ["Intended use", "Limits", "a", "b", "Data and licences", "How to rebuild"]
-    assert chapter(text, "a")[-1] == "Shipped thresholds: with_mask 0.55, without_mask 0.4, incorrect 0.25."
+    assert chapter(text, "a")[2] == "Shipped thresholds: with_mask 0.55, without_mask 0.4, incorrect 0.25."
 
 
 def test_the_command_writes_the_card(tmp_path: Path) -> None:

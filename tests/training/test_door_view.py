@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 
 from pi_mask.types import BoundingBox, Detection, MaskLabel
 from training.data import LABELS, Picture
-from training.door_view import door_view, interval, judge, share
+from training.door_view import JudgedFace, door_view, judge
+from training.intervals import share
 
 Box = tuple[float, float, float, float]
 MASKED, BARE, INCORRECT = LABELS
@@ -28,27 +30,6 @@ def picture(*faces: tuple[Box, MaskLabel]) -> Picture:
 def said(label: MaskLabel, box: Box = FACE) -> Detection:
     """What the model says of a place."""
     return Detection(BoundingBox(*box), label, 0.9)
-
-
-@pytest.mark.parametrize(
-    ("hits", "total", "low", "high"),
-    [
-        (682, 925, 0.7076683, 0.7654066),  # R's documentation of binom.test, Mendel's peas (Conover 1971)
-        (0, 10, 0.0, 0.3084971),  # 1 − 0.025^(1/10)
-        (10, 10, 0.6915029, 1.0),
-        (1, 1, 0.025, 1.0),
-        (0, 0, 0.0, 1.0),
-    ],
-)
-def test_intervals_are_clopper_and_pearsons(hits: int, total: int, low: float, high: float) -> None:
-    """Published and closed values come out; no faces say nothing."""
-    assert interval(hits, total) == pytest.approx((low, high), abs=1e-6)
-
-
-def test_a_share_is_ready_for_json() -> None:
-    """Count, total, share and interval, in four decimals; a share of nothing is 0."""
-    assert share(682, 925) == {"hits": 682, "of": 925, "share": 0.7373, "interval95": [0.7077, 0.7654]}
-    assert share(0, 0) == {"hits": 0, "of": 0, "share": 0.0, "interval95": [0.0, 1.0]}
 
 
 @pytest.mark.parametrize(
@@ -80,7 +61,30 @@ def test_a_face_is_what_was_said_of_it(
     expected: tuple[list[tuple[str, str]], int],
 ) -> None:
     """Faces, what was said of them, and boxes on nothing."""
-    assert judge(picture(*faces), found) == expected
+    judged = judge(picture(*faces), found)
+
+    said_of = [(face.truth.value, face.said) for face in judged.faces]
+    assert (said_of, len(judged.false_boxes)) == expected
+
+
+def test_a_judgement_keeps_box_and_detection() -> None:
+    """Each face comes with its own box and its best detection; false boxes as they were found."""
+    best, other, false = said(BARE), said(MASKED), said(MASKED, FAR)
+
+    judged = judge(picture((FACE, BARE)), [best, other, false])
+
+    assert judged.faces == (JudgedFace(BoundingBox(*FACE), BARE, best),)
+    assert judged.false_boxes == (false,)
+
+
+def test_a_region_to_ignore_is_neither_face_nor_background() -> None:
+    """Nothing is missed there, and a box that lies in it by half is not false."""
+    crowd = replace(picture(((0, 0, 400, 400), BARE)), labels=np.array([-1]))
+
+    inside, across, outside = (said(BARE, (x, 10, x + 40, 60)) for x in (100, 380, 381))
+
+    assert judge(crowd, [inside, across, outside]).faces == ()
+    assert judge(crowd, [inside, across, outside]).false_boxes == (outside,)
 
 
 def test_the_shares_are_those_counted_by_hand() -> None:
@@ -106,6 +110,7 @@ def test_the_shares_are_those_counted_by_hand() -> None:
         "masked_refused": share(1, 5),
         "missed": share(1, 10),
         "false_boxes_per_picture": 0.1,
+        "false_boxes_interval95": [0.0, 0.3],
         "confusion": {
             "incorrect → incorrect": 2,
             "incorrect → with_mask": 1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from pi_mask.testing import ScriptedInterpreter
 from pi_mask.types import BoundingBox, Detection, MaskLabel
 from tests.hand_made import frame, manifest, model_spec, nobody, say
 from training.data import LABELS, Picture
-from training.metrics import average_precision, detect_all
+from training.metrics import average_precision, by_size, curves, detect_all, precisions, summarise
 
 Box = tuple[float, float, float, float]
 MASKED, BARE, INCORRECT = LABELS
@@ -138,3 +139,38 @@ def test_every_picture_goes_through_the_detector(capsys: pytest.CaptureFixture[s
 
     assert [len(each) for each in found] == [1, 0, 1]
     assert capsys.readouterr() == ("", "")
+
+
+def test_precision_is_told_by_size() -> None:
+    """Each face counts in the row of its shorter side alone; a row without a label has None for it."""
+    far, near = ((0, 0, 31, 40), MASKED), ((100, 0, 132, 40), MASKED)
+    found = [detection(near[0], MASKED, 0.9)]
+
+    table = by_size(precisions([picture(far, near)], [found]))
+
+    assert list(table) == ["16–32", "32–64", "64–128", "128+"]
+    assert [row["AP50_with_mask"] for row in table.values()] == [0.0, pytest.approx(1.0), None, None]
+    assert [row["mAP50"] for row in table.values()] == [0.0, pytest.approx(1.0), None, None]
+    assert {row["AP50_incorrect"] for row in table.values()} == {None}
+
+
+def test_a_curve_falls_to_zero_where_recall_ends() -> None:
+    """One of two faces found: precision 1 up to recall 0.5, then 0; AP is the curve's mean."""
+    faces = [((10, 10, 50, 60), MASKED), ((100, 10, 140, 60), MASKED)]
+    precision = precisions([picture(*faces)], [[detection(faces[0][0], MASKED, 0.9)]])
+
+    curve = curves(precision)["with_mask"]
+
+    assert curve == [1.0] * 51 + [0.0] * 50
+    assert summarise(precision)["AP50_with_mask"] == pytest.approx(51 / 101)
+    assert set(curves(precision)["incorrect"]) == {0.0}
+
+
+def test_regions_to_ignore_count_for_no_label() -> None:
+    """A box of any label in a region with label −1 costs nothing, and nothing is missed there."""
+    region: Box = (200, 200, 300, 300)
+    picture_with = replace(THREE, boxes=np.vstack([THREE.boxes, region]).astype(np.float32))
+    picture_with = replace(picture_with, labels=np.append(THREE.labels, -1))
+    inside = [detection((220, 220, 260, 270), label, 0.99) for label in LABELS]
+
+    assert average_precision([picture_with], [[*FOUND, *inside]]) == pytest.approx(PERFECT)

@@ -1,0 +1,102 @@
+"""Evaluate a real model of colours on pictures whose figures are known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+from click.testing import CliRunner
+
+from pi_mask.manifest import load_manifest
+from pi_mask.types import MaskLabel
+from tests.training.colour_data import save_data
+from training.data import load_coco
+from training.evaluate import Config, evaluate, main, measure
+
+MASKED, BARE, INCORRECT = MaskLabel
+# Four faces rightly called, one bare face annotated where a mask is shown, one box on nothing.
+PICTURES = [
+    ((MASKED, BARE), (MASKED, BARE)),
+    ((INCORRECT, MASKED), (INCORRECT, MASKED)),
+    ((MASKED,), (BARE,)),
+    ((BARE,), ()),
+]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """The pictures above."""
+    return save_data(tmp_path / "data", PICTURES)
+
+
+def test_figures_are_those_counted_by_hand(data: Path, model: Path) -> None:
+    """Precision, shares and false boxes; neither latency nor stress where they are not wanted."""
+    config = Config(with_latency=False, with_stress=False, threads=1)
+
+    figures, precision = evaluate(model, load_coco(data), config)
+
+    assert set(figures) == {"int8", "door"}
+    assert figures["int8"]["AP50_incorrect"] == 1.0
+    assert 0.4 < figures["int8"]["AP50_without_mask"] < 0.6
+    assert figures["door"]["right"]["hits"] == 4
+    assert figures["door"]["unmasked_or_wrong_passed_as_masked"]["hits"] == 1
+    assert figures["door"]["false_boxes_per_picture"] == 0.25
+    assert precision.shape == (10, 101, 3, 5)
+
+
+def test_the_basic_figures_need_no_files(data: Path, model: Path) -> None:
+    """measure() is what other stages call: precision, door, latency with one and two threads."""
+    figures = measure(model, None, load_coco(data))
+
+    assert set(figures) == {"int8", "door", "latency"}
+    assert set(figures["latency"]) == {"threads_1", "threads_2"}
+
+
+def test_the_command_writes_manifest_pictures_and_card(data: Path, model: Path, tmp_path: Path) -> None:
+    """All figures are in the manifest and the card; what was not measured again stays."""
+    manifest = model.with_suffix(".json")
+    content = json.loads(manifest.read_text())
+    names = ("mAP50", "mAP", "AP50_with_mask", "AP50_without_mask", "AP50_incorrect")
+    content["metrics"] = {"int8": {}, "float": dict.fromkeys(names, 0.875)}
+    manifest.write_text(json.dumps(content))
+    output = tmp_path / "out"
+    options = ["--model", str(model), "--data", str(data), "--output", str(output), "--no-latency"]
+
+    result = CliRunner().invoke(main, options)
+
+    assert result.exit_code == 0, result.output
+    metrics = load_manifest(manifest).metrics
+    assert set(metrics) == {"int8", "float", "door", "stress", "sizes", "data", "pictures"}
+    assert metrics["float"]["mAP50"] == 0.875
+    assert metrics["data"]["pictures"] == 4
+    assert metrics["sizes"]["32–64"]["AP50_incorrect"] == pytest.approx(1.0)
+    assert metrics["sizes"]["128+"]["mAP50"] is None
+    folder = output / "colours"
+    assert {path.name for path in folder.iterdir()} == {
+        "evaluation.json",
+        "precision-recall.png",
+        "confusion.png",
+    }
+    record = json.loads((folder / "evaluation.json").read_text())
+    assert len(record["curves"]["incorrect"]) == 101
+    assert set(record["origin"]) == {"config", "commit", "data", "versions"}
+    for linked in metrics["pictures"]:
+        assert cv2.imread(str(manifest.parent / linked)) is not None
+    card = (manifest.parent / "README.md").read_text()
+    assert all(f"]({linked})" in card for linked in metrics["pictures"])
+    assert "| JPEG 10 |" in card
+
+
+def test_a_missing_picture_is_one_line(data: Path, model: Path, tmp_path: Path) -> None:
+    """Exit code 1, the file's name and advice; nothing is written."""
+    (data.parent / "images" / "0.png").unlink()
+    before = model.with_suffix(".json").read_text()
+    options = ["--model", str(model), "--data", str(data), "--output", str(tmp_path / "out")]
+
+    result = CliRunner().invoke(main, options)
+
+    assert result.exit_code == 1
+    assert "0.png cannot be read" in result.output
+    assert model.with_suffix(".json").read_text() == before
