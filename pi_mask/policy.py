@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from pi_mask.stillness import StillFaces
 from pi_mask.types import BoundingBox, Detection, MaskLabel, Person, Track, Verdict
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class DoorPolicy:
 
     Bystanders, outside the zone or smaller than ``min_face_px``, have no say. Give the tracker only what
     :meth:`eligible` lets through: a bystander's face can then never be taken for the person's next one.
+    A face that has not moved for ``still_after_s`` has no say either until it moves: a poster must not hold
+    the door's verdict for ever.
     """
 
     def __init__(self, settings: PolicySettings) -> None:
@@ -87,6 +90,7 @@ class DoorPolicy:
         self._settings = settings
         self._opinions: dict[int, _Opinion] = {}
         self._nearest_id: int | None = None
+        self._still_faces = StillFaces(settings.still_after_s)
 
     def eligible(self, detections: Sequence[Detection], frame_size: tuple[int, int]) -> tuple[Detection, ...]:
         """Leave out the bystanders.
@@ -106,9 +110,10 @@ class DoorPolicy:
             frame_size: Width and height of the frame in pixels.
 
         Returns:
-            The door's verdict, and the people with theirs: None for bystanders.
+            The door's verdict, and the people with theirs: None for bystanders and still faces.
         """
-        counted = [track for track in tracks if self._counts(track.box, frame_size)]
+        still = self._still_faces.update(tracks, timestamp)
+        counted = [track for track in tracks if track.id not in still and self._counts(track.box, frame_size)]
         self._opinions = {track.id: self._opinion(track, timestamp) for track in counted}
         verdicts = {track_id: opinion.verdict for track_id, opinion in self._opinions.items()}
         people = tuple(Person(track, verdicts.get(track.id)) for track in tracks)
