@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-RETRY_S = 30.0
+FIRST_RETRY_S = 2.0
+LAST_RETRY_S = 128.0
+"""Seconds between two tries: they double from the first, for a device that a bad cable made the bus reset, to
+the last, for a board without one. A try starts Python with LiteRT, so every 30 s for ever would be dear."""
 _CLOSING_S = 1.0
 
 
@@ -40,16 +43,17 @@ class AutoInterpreter:
     The CPU's interpreter is opened first and kept open: it fixes ``spec``, a pair of models that do not
     belong together is refused at the start instead of at the worst moment, and losing the TPU costs the
     frame at hand nothing but the slower run. Outputs come in the CPU model's order on both devices (see
-    ``matching.match_outputs``). While the CPU stands in, a background thread tries every ``retry_s`` to
-    open the TPU again; it is handed over between two calls. The first try comes with the first call after
-    that time, so a program that does not invoke does not try.
+    ``matching.match_outputs``). While the CPU stands in, a background thread tries again and again to open
+    the TPU; it is handed over between two calls. A try comes with the first call after its time, so a program
+    that does not invoke does not try. A TPU that comes back to fail sooner than it was waited for is waited
+    for longer.
 
     Args:
         edgetpu: Opens the Edge TPU, raising EdgeTpuError where it cannot; ``probe.open_probed`` survives a
             driver that crashes.
         cpu: Opens the CPU's interpreter.
         is_available: Asked in the background before the TPU is opened again; it may take its time.
-        retry_s: Seconds between two tries.
+        retry_s: Seconds until the first try; they double with every try up to ``LAST_RETRY_S``.
         clock: A monotonic clock, in seconds.
 
     Raises:
@@ -62,15 +66,17 @@ class AutoInterpreter:
         edgetpu: Callable[[], Interpreter],
         cpu: Callable[[], Interpreter],
         is_available: Callable[[], bool],
-        retry_s: float = RETRY_S,
+        retry_s: float = FIRST_RETRY_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._open_edgetpu, self._is_available = edgetpu, is_available
-        self._retry_s, self._clock = retry_s, clock
+        self._first_retry_s = self._retry_s = retry_s
+        self._clock = clock
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._retry: threading.Thread | None = None
         self._next_retry = math.inf
+        self._up_since = -math.inf
         self._edgetpu: _EdgeTpu | None = None
         self._returned: _EdgeTpu | None = None
         self._cpu = cpu()
@@ -149,19 +155,24 @@ class AutoInterpreter:
         return None
 
     def _step_down(self, reason: str) -> None:
-        logger.warning("%s The CPU stands in; the Edge TPU is tried every %g s.", reason, self._retry_s)
-        self._next_retry = self._clock() + self._retry_s
+        logger.warning("%s The CPU stands in; the Edge TPU is tried again and again.", reason)
+        now = self._clock()
+        if now - self._up_since > self._retry_s:
+            self._retry_s = self._first_retry_s
+        self._next_retry = now + self._retry_s
 
     def _hand_over(self) -> None:
         if self._returned is None:
             return
         with self._lock:
             self._edgetpu, self._returned = self._returned, None
+        self._up_since = self._clock()
         logger.info("The Edge TPU is back and takes over from the CPU.")
 
     def _start_retry(self) -> None:
         if self._retry is not None and self._retry.is_alive():
             return
+        self._retry_s = min(2 * self._retry_s, LAST_RETRY_S)
         self._next_retry = self._clock() + self._retry_s
         self._retry = threading.Thread(target=self._try_again, name="edgetpu-retry", daemon=True)
         self._retry.start()

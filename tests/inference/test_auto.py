@@ -111,7 +111,7 @@ def test_without_a_device_it_starts_on_the_cpu(driver: FakeDriver, caplog: pytes
         (
             "WARNING",
             "No Edge TPU found. Plug it in (a USB 3 port, its own cable), or use --accelerator cpu. "
-            "The CPU stands in; the Edge TPU is tried every 30 s.",
+            "The CPU stands in; the Edge TPU is tried again and again.",
         )
     ]
 
@@ -177,7 +177,7 @@ def test_it_returns_to_the_edge_tpu(driver: FakeDriver, caplog: pytest.LogCaptur
 
 
 def test_a_device_that_stays_away_is_asked_for_again(driver: FakeDriver) -> None:
-    """Every retry_s there is one attempt, and none in between."""
+    """The pauses between two attempts double up to the longest one, and there is no attempt in between."""
     clock, asked = Clock(), []
     driver.unplug()
 
@@ -186,12 +186,47 @@ def test_a_device_that_stays_away_is_asked_for_again(driver: FakeDriver) -> None
         return False
 
     auto = AutoInterpreter(partial(open_edgetpu, driver), open_cpu, no_device, retry_s=30.0, clock=clock)
-    for _ in range(8):
+    for _ in range(50):
         clock.now += 10
         auto.invoke(picture(1))
         finish_retry()
 
-    assert asked == [130.0, 160.0]
+    # Pauses of 30, 60, 120, 128 and 128 s, each to the next call after it.
+    assert asked == [130.0, 190.0, 310.0, 440.0, 570.0]
+
+
+@pytest.mark.parametrize(("uptime_s", "next_pause_s"), [(59.0, 60.0), (61.0, 30.0)])
+def test_a_device_that_flaps_is_waited_for_longer(
+    driver: FakeDriver, uptime_s: float, next_pause_s: float
+) -> None:
+    """A device that fails again sooner than the next pause doubles it; one that held on starts afresh."""
+    clock, asked = Clock(), []
+
+    def is_there() -> bool:
+        asked.append(clock.now)
+        return True
+
+    auto = AutoInterpreter(partial(open_edgetpu, driver), open_cpu, is_there, retry_s=30.0, clock=clock)
+    lose_and_find_again(driver, auto, clock, 30.0)
+    clock.now += uptime_s
+    lose_and_find_again(driver, auto, clock, next_pause_s - 1)
+    too_early = len(asked)
+    clock.now += 1
+    auto.invoke(picture(1))
+    finish_retry()
+
+    assert (too_early, len(asked)) == (1, 2)
+
+
+def lose_and_find_again(driver: FakeDriver, auto: AutoInterpreter, clock: Clock, pause_s: float) -> None:
+    """Unplug the device during a call, plug it in again, and call after a pause, twice for the handing over."""
+    driver.unplug()
+    auto.invoke(picture(1))
+    driver.plug_in()
+    clock.now += pause_s
+    auto.invoke(picture(1))
+    finish_retry()
+    auto.invoke(picture(1))
 
 
 def test_a_device_that_leaves_again_is_one_more_warning(
@@ -206,7 +241,7 @@ def test_a_device_that_leaves_again_is_one_more_warning(
         auto.invoke(picture(1))
         devices.append(auto.device)
         driver.plug_in()
-        clock.now += 30
+        clock.now += 60
         auto.invoke(picture(1))
         finish_retry()
         auto.invoke(picture(1))
@@ -361,7 +396,7 @@ def test_a_device_that_is_refused_on_return_changes_nothing(
     auto.invoke(picture(1))
     finish_retry()
     driver.untell("refuse")
-    clock.now += 30
+    clock.now += 60
     auto.invoke(picture(1))
     finish_retry()
 
