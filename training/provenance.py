@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 from collections.abc import Mapping, Sequence
 from importlib import metadata
@@ -35,6 +36,14 @@ def commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return result.stdout.strip()
+
+
+def run_record(checkpoint: Path) -> dict[str, Any]:
+    """What a checkpoint came from: the ``run.json`` of its run, or the record beside published weights."""
+    own = checkpoint.with_suffix(".json")
+    path = own if own.exists() else checkpoint.parent / "run.json"
+    record: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"file": checkpoint.name}
+    return record
 
 
 def provenance(config: Mapping[str, Any], data: Sequence[Path]) -> dict[str, Any]:

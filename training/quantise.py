@@ -9,7 +9,6 @@ torch → litert-torch (float .tflite) → ai-edge-quantizer (int8, calibrated o
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,7 +32,7 @@ from training.float_parent import IOU_THRESHOLD
 from training.manifests import manifest_json, write_whole
 from training.networks.base import DetectionNetwork, Exported
 from training.networks.registry import load_checkpoint
-from training.provenance import provenance
+from training.provenance import provenance, run_record
 from training.torch_interpreter import INPUT_SCALE
 from training.uint8_ends import with_uint8_ends
 
@@ -189,9 +188,7 @@ def main(  # noqa: PLR0913, PLR0917 one argument per option
     (checkpoint.parent / "float.tflite").write_bytes(model)
     images = calibration_images(load_coco(data), config)
     quantised = quantise(model, images, config.percentile, output_limits(trained.network))
-    run = checkpoint.parent / "run.json"
-    record = json.loads(run.read_text()) if run.exists() else {}
-    record |= {"quantisation": provenance(asdict(config), [data])}
+    record = run_record(checkpoint) | {"quantisation": provenance(asdict(config), [data])}
     file = output / f"{name or f'{trained.name}_{config.size}'}.tflite"
     path = write_model(quantised, trained.network, file, record, config.size)
     click.echo(f"{path}: {len(quantised) / 1e6:.2f} MB int8, {len(model) / 1e6:.2f} MB float32")

@@ -36,7 +36,7 @@ from training.networks.base import DetectionNetwork
 from training.networks.registry import DEFAULT_NETWORK, NETWORKS, load_checkpoint, start_from
 from training.networks.ssd import SsdMobileNetV2
 from training.networks.yolov5 import YoloV5
-from training.provenance import provenance
+from training.provenance import provenance, run_record
 from training.trainee import Config, Trainee
 
 _PRECISIONS = {"bf16": "bf16-mixed", "float32": "32-true"}
@@ -140,8 +140,7 @@ def _record(config: Config, run: Run) -> dict[str, Any]:
     """What this run came from, and where it started from a checkpoint, what that came from."""
     record = provenance(asdict(config), [run.data, run.val])
     if run.start is not None:
-        before = run.start.parent / "run.json"
-        record["start"] = json.loads(before.read_text()) if before.exists() else {"file": run.start.name}
+        record["start"] = run_record(run.start)
     return record
 
 
@@ -231,7 +230,9 @@ def _multiple_of_32(_context: click.Context, _parameter: click.Parameter, size: 
 )
 @click.option("--batch", type=_POSITIVE, default=Config.batch, show_default=True, help="A process.")
 @click.option("--learning-rate", type=float, default=Config.learning_rate, show_default=True)
-@click.option("--precision", type=click.Choice(list(_PRECISIONS)), default=Config.precision, show_default=True)
+@click.option(
+    "--precision", type=click.Choice(list(_PRECISIONS)), default=Config.precision, show_default=True
+)
 @click.option(
     "--devices", type=_POSITIVE, default=Config.devices, show_default=True, help="Processes a machine."
 )

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 
 from pi_mask.errors import ModelError
 from training.networks.base import DetectionNetwork
@@ -24,6 +26,17 @@ NETWORKS: Mapping[str, Callable[[], DetectionNetwork]] = {
     "yolov5n": YoloV5n,
 }
 _PREFIX = "network."
+_PUBLISHED = ".safetensors"
+_UNREADABLE = (
+    OSError,
+    RuntimeError,
+    KeyError,
+    TypeError,
+    ValueError,
+    EOFError,
+    pickle.UnpicklingError,
+    SafetensorError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +60,18 @@ def checkpoint_labels(name: str, size: int) -> dict[str, Any]:
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a network so that :func:`load_checkpoint` reads it, without an optimiser's state."""
+    """Write a network so that :func:`load_checkpoint` reads it, without an optimiser's state.
+
+    As ``.safetensors``, to be published, its matrices are halved to float16; vectors, batch norm's statistics
+    among them, stay as they are: they are few, and some leave float16's range.
+    """
     state = {_PREFIX + name: value for name, value in checkpoint.network.state_dict().items()}
-    torch.save({"state_dict": state, **checkpoint_labels(checkpoint.name, checkpoint.size)}, path)
+    labels = checkpoint_labels(checkpoint.name, checkpoint.size)
+    if path.suffix == _PUBLISHED:
+        halves = {n: (v.half() if v.ndim > 1 else v).contiguous() for n, v in state.items()}
+        save_file(halves, path, {name: str(value) for name, value in labels.items()})
+    else:
+        torch.save({"state_dict": state, **labels}, path)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -59,11 +81,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
         ModelError: It is none, or its network is unknown.
     """
     try:
-        # Lightning's checkpoints hold more than tensors; load only your own.
-        content = torch.load(path, map_location="cpu", weights_only=False)
+        content = _read_published(path) if path.suffix == _PUBLISHED else _read_own(path)
         state = content["state_dict"]
-    except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
-        raise ModelError(f"{path} is no checkpoint. Give a .ckpt file that training.train wrote.") from error
+    except _UNREADABLE as error:
+        raise ModelError(
+            f"{path} is no checkpoint. Give a .ckpt of training.train, or a file of training/weights."
+        ) from error
     # Checkpoints of before there was a choice don't name their network.
     name = content.get("network", DEFAULT_NETWORK)
     if name not in NETWORKS:
@@ -71,6 +94,20 @@ def load_checkpoint(path: Path) -> Checkpoint:
     network = NETWORKS[name]()
     load_slim(network, {n.removeprefix(_PREFIX): v for n, v in state.items() if n.startswith(_PREFIX)})
     return Checkpoint(name, content.get("size", 320), network.eval())
+
+
+def _read_own(path: Path) -> dict[str, Any]:
+    # Lightning's checkpoints hold more than tensors; load only your own.
+    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=False)
+    return content
+
+
+def _read_published(path: Path) -> dict[str, Any]:
+    with safe_open(path, "pt") as file:
+        labels = file.metadata() or {}
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 it is no mapping
+    floats = {n: v.float() if v.is_floating_point() else v for n, v in state.items()}
+    return {"state_dict": floats, "network": labels["network"], "size": int(labels["size"])}
 
 
 def start_from(name: str, checkpoint: Checkpoint) -> DetectionNetwork:
