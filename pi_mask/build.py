@@ -163,6 +163,14 @@ def _check_file(name: str, manifest: Manifest) -> None:
         )
 
 
+def label_thresholds(settings: ModelSettings, manifest: Manifest) -> Mapping[MaskLabel, float]:
+    """Smallest score per label: ``min_score`` for all, else the label's own, else the manifest's."""
+    if settings.min_score is not None:
+        return dict.fromkeys(MaskLabel, settings.min_score)
+    own = settings.thresholds.model_dump()
+    return {label: own[label.value] or manifest.thresholds[label] for label in MaskLabel}
+
+
 @contextmanager
 def open_detector(settings: ModelSettings) -> Iterator[OpenedDetector]:
     """Load, verify and start the model that the settings name.
@@ -178,7 +186,7 @@ def open_detector(settings: ModelSettings) -> Iterator[OpenedDetector]:
     if manifest.edgetpu is not None and settings.accelerator != "cpu":
         compiled = read_model(path, manifest.edgetpu)
     files = _ModelFiles(manifest, read_model(path, manifest.cpu), compiled)
-    thresholds = None if settings.min_score is None else dict.fromkeys(MaskLabel, settings.min_score)
+    thresholds = label_thresholds(settings, manifest)
     with closing(INTERPRETERS[settings.accelerator](files, settings)) as interpreter:
         detector = Detector(
             interpreter, manifest, thresholds=thresholds, iou_threshold=settings.iou_threshold
@@ -186,7 +194,7 @@ def open_detector(settings: ModelSettings) -> Iterator[OpenedDetector]:
         yield OpenedDetector(detector, manifest, interpreter)
 
 
-def _shrunk_by_isp(settings: Settings, wanted: ModelInput) -> Settings:
+def shrunk_by_isp(settings: Settings, wanted: ModelInput) -> Settings:
     """The settings for the smaller frames of a Pi camera; what is given in pixels shrinks with them."""
     if settings.camera.kind != "picamera":
         return settings
@@ -225,7 +233,7 @@ def open_pipeline(
         )
         opened = stack.enter_context(open_detector(settings.model))
         if camera is None:
-            settings = _shrunk_by_isp(settings, opened.manifest.input)
+            settings = shrunk_by_isp(settings, opened.manifest.input)
         filmed_by = camera or stack.enter_context(closing(CAMERAS[settings.camera.kind](settings.camera)))
         tracker = Tracker(
             settings.tracker.iou_threshold,

@@ -22,6 +22,7 @@ from pi_mask.settings_model import (
     ModelSettings,
     PolicySettings,
     Settings,
+    ThresholdSettings,
     TrackerSettings,
     Zone,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "ModelSettings",
     "PolicySettings",
     "Settings",
+    "ThresholdSettings",
     "TrackerSettings",
     "Zone",
     "load_settings",

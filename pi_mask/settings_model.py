@@ -89,6 +89,31 @@ class CameraSettings(_Section):
     )
 
 
+class ThresholdSettings(_Section):
+    """Smallest score per label, as pi-mask calibrate chooses them for one model at one door."""
+
+    with_mask: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description='Smallest score of a face with a mask that is believed. "none" takes the one from the '
+        "model's manifest, chosen on pictures of many places; pi-mask calibrate finds the door's own.",
+    )
+    without_mask: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description='Smallest score of a face without a mask that is believed. "none" takes the manifest\'s.',
+    )
+    incorrect: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Smallest score of a face with its mask under nose or chin that is believed. "
+        '"none" takes the manifest\'s.',
+    )
+
+
 class ModelSettings(_Section):
     """Which network looks for faces, and on what."""
 
@@ -121,9 +146,9 @@ class ModelSettings(_Section):
         default=None,
         gt=0,
         lt=1,
-        description='Smallest score of a face that is believed, for all labels alike. "none" takes the '
-        "thresholds per label from the model's manifest, where they were chosen on pictures never trained "
-        "on.",
+        description="Smallest score of a face that is believed, for all labels alike; it beats "
+        'model.thresholds. "none" takes those, one per label, because a mask and a bare face are not equally '
+        "easy to see.",
     )
     iou_threshold: float | None = Field(
         default=None,
@@ -132,6 +157,7 @@ class ModelSettings(_Section):
         description='Overlap (intersection over union) above which two boxes are taken for one face. "none" '
         "takes it from the model's manifest, because it belongs to how the model was trained.",
     )
+    thresholds: ThresholdSettings = ThresholdSettings()
 
 
 class TrackerSettings(_Section):

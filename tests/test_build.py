@@ -20,6 +20,7 @@ from pi_mask.settings import (
     ModelSettings,
     PolicySettings,
     Settings,
+    ThresholdSettings,
 )
 from pi_mask.testing import RecordingIndicator, ScriptedCamera
 from pi_mask.types import Frame, MaskLabel, Verdict
@@ -79,6 +80,29 @@ def test_min_score_replaces_the_thresholds(model: Path, min_score: float | None,
     settings = on_cpu(model).model_copy(update={"min_score": min_score})
     with open_detector(settings) as opened:
         assert len(opened.detector.detect(frames(1, MASKED)[0])[0]) == found
+
+
+def test_a_label_may_have_its_own_threshold(model: Path) -> None:
+    """A threshold in the settings counts for its label alone; the others keep the manifest's."""
+    settings = on_cpu(model).model_copy(update={"thresholds": ThresholdSettings(with_mask=0.99999)})
+    frame = Frame(picture(MASKED, MaskLabel.WITHOUT_MASK, side=SIDE), 0.0, 0)
+
+    with open_detector(settings) as opened:
+        limits = build.label_thresholds(settings, opened.manifest)
+        detections, _ = opened.detector.detect(frame)
+
+    assert limits == {MASKED: 0.99999, MaskLabel.WITHOUT_MASK: 0.5, MaskLabel.INCORRECT: 0.5}
+    assert [face.label for face in detections] == [MaskLabel.WITHOUT_MASK]
+
+
+def test_min_score_beats_the_thresholds_per_label(model: Path) -> None:
+    """Who asks for one smallest score gets it for every label."""
+    settings = on_cpu(model, min_score=0.2).model_copy(
+        update={"thresholds": ThresholdSettings(incorrect=0.9)}
+    )
+
+    with open_detector(settings) as opened:
+        assert build.label_thresholds(settings, opened.manifest) == dict.fromkeys(MaskLabel, 0.2)
 
 
 def test_a_model_that_is_not_its_manifest_is_refused(tmp_path: Path) -> None:
