@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 import cv2
 import numpy as np
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # A crowd of this many faces is no door; the bound keeps suppression cheap on a frame of noise.
 _MAX_CANDIDATES = 300
+_ROUNDING: Final = 1e-6
+"""The decoder compares in the tensor's own units, a look in float32: no score may fall between the two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,70 @@ def suppress(candidates: Candidates, iou_threshold: float) -> NDArray[np.intp]:
     return np.asarray(kept, np.intp).reshape(-1)
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is believed of what the network saw.
+
+    Attributes:
+        labels: In the order of the scores.
+        limits: Lowest score per label, 0 to 1 exclusive.
+        iou_threshold: Overlap above which two boxes are one face.
+    """
+
+    labels: tuple[MaskLabel, ...]
+    limits: NDArray[np.float64]
+    iou_threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """All that the network saw in one frame: rules at least as strict as the detector's can be tried on it.
+
+    Attributes:
+        candidates: Before suppression.
+        placement: Of the frame in the model's input.
+        size: Width and height of the frame in pixels.
+    """
+
+    candidates: Candidates
+    placement: Placement
+    size: tuple[int, int]
+
+    def reaching(self, limits: NDArray[np.float64]) -> Look:
+        """The look as a detector with these limits, none below its own, would have had it."""
+        passing = (self.candidates.scores >= limits - _ROUNDING).any(axis=1)
+        kept = Candidates(self.candidates.boxes[passing], self.candidates.scores[passing])
+        return replace(self, candidates=kept)
+
+
+def faces_in(look: Look, rules: Rules) -> tuple[Detection, ...]:
+    """The faces that the rules make of a look that reaches their limits, best score first."""
+    candidates, placement = look.candidates, look.placement
+    kept = suppress(candidates, rules.iou_threshold)
+    if not len(kept):
+        return ()
+    offset = np.array([placement.offset_x, placement.offset_y] * 2, np.float32)
+    scale = np.array([placement.scale_x, placement.scale_y] * 2, np.float32)
+    limit = np.array(look.size * 2, np.float32)
+    boxes = ((candidates.boxes[kept] - offset) / scale).clip(0, limit)
+    scores = candidates.scores[kept]
+    # Measured in its own threshold: a low threshold for "incorrect" makes the door doubt a mask sooner.
+    # With equal thresholds it is the highest score.
+    winners = (scores / rules.limits).argmax(axis=1)
+    detections = (
+        Detection(
+            BoundingBox(*map(float, box)),
+            rules.labels[winner],
+            float(row[winner]),
+            dict(zip(rules.labels, map(float, row), strict=True)),
+        )
+        for box, row, winner in zip(boxes, scores, winners, strict=True)
+        if box[2] > box[0] and box[3] > box[1]  # all of it lay in the padding
+    )
+    # A winner by its threshold need not have the score that suppression sorted by.
+    return tuple(sorted(detections, key=lambda detection: -detection.score))
+
+
 class Detector:
     """Runs one model on frames of any size.
 
@@ -127,12 +193,13 @@ class Detector:
     ) -> None:
         self._interpreter = interpreter
         self._manifest = manifest
-        self._labels = manifest.labels
         limits = thresholds or manifest.thresholds
-        self._limits = np.asarray([limits[label] for label in self._labels])
-        self._iou_threshold = iou_threshold or manifest.iou_threshold
+        ordered = [limits[label] for label in manifest.labels]
+        self.rules = Rules(
+            tuple(manifest.labels), np.asarray(ordered), iou_threshold or manifest.iou_threshold
+        )
         _check_input(interpreter.spec, manifest)
-        self._decoder = Decoder(manifest.head, interpreter.spec, [limits[label] for label in self._labels])
+        self._decoder = Decoder(manifest.head, interpreter.spec, ordered)
         self._input = np.full(interpreter.spec.input.shape, manifest.input.fill, np.uint8)
         self._last_size: tuple[int, int] = (0, 0)
         self._placement = Placement(1.0, 1.0, 0, 0, 1, 1)
@@ -149,10 +216,23 @@ class Detector:
         filled = time.perf_counter()
         outputs = self._interpreter.invoke(self._input)
         inferred = time.perf_counter()
-        candidates = self._decoder.decode(outputs)
-        detections = self._to_detections(candidates, placement, frame.image.shape)
+        found = self._look(outputs, placement, frame.image)
+        detections = faces_in(found, self.rules)
         end = time.perf_counter()
         return detections, Latency((filled - start) * 1e3, (inferred - filled) * 1e3, (end - inferred) * 1e3)
+
+    def look(self, frame: Frame) -> Look:
+        """What :meth:`detect` makes its detections of, to judge it by other rules later.
+
+        Raises:
+            EdgeTpuError: The accelerator failed.
+            ModelError: The runtime refused.
+        """
+        placement = self._fill_input(frame.image)
+        return self._look(self._interpreter.invoke(self._input), placement, frame.image)
+
+    def _look(self, outputs: Sequence[NDArray[Any]], placement: Placement, image: Image) -> Look:
+        return Look(self._decoder.decode(outputs), placement, (image.shape[1], image.shape[0]))
 
     def _fill_input(self, image: Image) -> Placement:
         """Scale the frame into the input buffer; a new size of the frame repaints the padding."""
@@ -164,33 +244,6 @@ class Detector:
             self._input.fill(wanted.fill)
         _draw(image, self._input[0], self._placement)
         return self._placement
-
-    def _to_detections(
-        self, candidates: Candidates, placement: Placement, shape: tuple[int, ...]
-    ) -> tuple[Detection, ...]:
-        kept = suppress(candidates, self._iou_threshold)
-        if not len(kept):
-            return ()
-        offset = np.array([placement.offset_x, placement.offset_y] * 2, np.float32)
-        scale = np.array([placement.scale_x, placement.scale_y] * 2, np.float32)
-        limit = np.array([shape[1], shape[0]] * 2, np.float32)
-        boxes = ((candidates.boxes[kept] - offset) / scale).clip(0, limit)
-        scores = candidates.scores[kept]
-        # Measured in its own threshold: a low threshold for "incorrect" makes the door doubt a mask sooner.
-        # With equal thresholds it is the highest score.
-        winners = (scores / self._limits).argmax(axis=1)
-        detections = (
-            Detection(
-                BoundingBox(*map(float, box)),
-                self._labels[winner],
-                float(row[winner]),
-                dict(zip(self._labels, map(float, row), strict=True)),
-            )
-            for box, row, winner in zip(boxes, scores, winners, strict=True)
-            if box[2] > box[0] and box[3] > box[1]  # all of it lay in the padding
-        )
-        # A winner by its threshold need not have the score that suppression sorted by.
-        return tuple(sorted(detections, key=lambda detection: -detection.score))
 
 
 def _check_input(spec: ModelSpec, manifest: Manifest) -> None:
