@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -33,7 +34,7 @@ class AnnotatedImage:
 
     Attributes:
         file_name: Within the folder ``images/`` beside the COCO file.
-        width: In pixels, as ``height``; boxes are in the same pixels.
+        width: In pixels, as ``height``; boxes are in the same pixels. 0 where the file does not say.
         source: The collection it came from.
         group: Pictures of one group show the same person, minute or film: a split never divides them.
         is_synthetic: A drawn or pasted mask, or another made-up part.
@@ -76,7 +77,10 @@ def read_text(path: Path) -> str:
             f"{path} cannot be read: {error.strerror}. Check the path and its permissions."
         ) from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no UTF-8 text ({error.reason}). Convert it to UTF-8.") from error
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"{path}, line {line}: no UTF-8 text ({error.reason}). Convert the file to UTF-8."
+        ) from error
 
 
 def read_annotations(path: Path) -> list[AnnotatedImage]:
@@ -109,11 +113,17 @@ def _parse(path: Path, content: Json) -> list[AnnotatedImage]:
         x, y, width, height = map(float, annotation["bbox"])
         label = None if annotation.get("iscrowd") else known[names[annotation["category_id"]]]
         faces[annotation["image_id"]].append(Face(BoundingBox(x, y, x + width, y + height), label))
+    ids = [image["id"] for image in content["images"]]
+    strays = faces.keys() - set(ids)
+    if strays or len(set(ids)) < len(ids):
+        first = min(map(str, strays), default="")
+        problem = f"annotations of the unlisted picture {first}" if strays else "a picture's id occurs twice"
+        raise InputError(f"{path}: {problem}. Export or import it again.")
     return [
         AnnotatedImage(
             image["file_name"],
-            int(image["width"]),
-            int(image["height"]),
+            int(image.get("width", 0)),
+            int(image.get("height", 0)),
             tuple(faces[image["id"]]),
             str(image.get("source", "")),
             # Without a group a picture stands alone.
@@ -178,15 +188,20 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file, and the folders above it.
+    """Write a file, and the folders above it; whoever interrupts this leaves the old file or none.
 
     Raises:
         OutputError: It cannot be written.
     """
+    partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        partial.write_bytes(data)
+        partial.replace(path)
     except OSError as error:
         raise OutputError(
             f"{path} cannot be written: {error.strerror}. Free some space, or choose another --output."
         ) from error
+    finally:
+        with suppress(OSError):
+            partial.unlink()
