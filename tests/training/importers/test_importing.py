@@ -1,0 +1,405 @@
+"""Hold the import of any format to being right, whole or nothing, and plain about what is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.training.importers.handmade import Box, coco, picture, run, text
+from training.importers.base import IGNORED
+from training.importers.convert import DROPPED
+
+ONE: Box = (10, 20, 30, 40)
+
+
+def files(folder: Path) -> list[str]:
+    """All files and folders below, hidden ones too."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A COCO file with one picture and two of its faces."""
+    picture(tmp_path / "in" / "a.jpg")
+    return coco(tmp_path / "in" / "all.json", [("mask", ONE), ("bare", (50, 10, 20, 30))])
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """A COCO file that is not there, in a folder that is not there."""
+    return tmp_path / "out" / "train.json"
+
+
+def test_the_result_is_summed_up(source: Path, output: Path) -> None:
+    """The one line on standard output counts pictures and boxes."""
+    imported = run(output, "coco", source, "--map", "mask=with_mask", "--map", "bare=without_mask")
+
+    assert imported.out == (
+        f"{output}: 1 pictures (0 without faces, 0 left out); "
+        "boxes: 1 with_mask, 1 without_mask, 0 incorrect, 0 ignored\n"
+    )
+    assert (imported.code, imported.err) == (0, "")
+    assert files(output.parent) == ["images", "images/all_00000.jpg", "train.json"]
+
+
+def test_labels_without_a_meaning_are_named_all_at_once(source: Path, output: Path) -> None:
+    """Every unknown label, how often and where first; exit code 2, nothing written, not even a folder."""
+    imported = run(output, "coco", source)
+
+    assert imported.code == 2
+    assert imported.err == (
+        f"Error: Labels without a meaning: 'mask' (1 boxes, first in {source}, annotation 0 of a.jpg), "
+        f"'bare' (1 boxes, first in {source}, annotation 1 of a.jpg). Give each one with --map "
+        "LABEL=MEANING; meanings are with_mask, without_mask, incorrect, ignore, drop.\n"
+    )
+    assert not output.parent.exists()
+
+
+def test_labels_may_be_ignored_or_dropped(source: Path, output: Path) -> None:
+    """An ignored box stays as a region that does not count; a dropped one is background."""
+    imported = run(output, "coco", source, "--map", f"mask={IGNORED}", "--map", f"bare={DROPPED}")
+
+    assert imported.boxes == [[("ignore", (10, 20, 40, 60))]]
+
+
+def test_our_own_labels_need_no_map(tmp_path: Path, output: Path) -> None:
+    """A collection that uses our names is imported as it is."""
+    picture(tmp_path / "in" / "a.jpg")
+
+    imported = run(output, "coco", coco(tmp_path / "in" / "all.json", [("incorrect", ONE)]))
+
+    assert imported.boxes == [[("incorrect", (10, 20, 40, 60))]]
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (("--map", "mask"), "--map mask is not LABEL=MEANING"),
+        (("--map", "mask=yes"), "--map mask=yes is not LABEL=MEANING"),
+        (("--inset", "0.1,0.2"), "--inset 0.1,0.2 is not four fractions"),
+        (("--inset", "0.5,0,0.5,0"), "Insets of opposite sides must add up to a number below 1"),
+        (("--inset", "nan,0,0,0"), "Insets of opposite sides must add up to a number below 1"),
+        (("--group", "(clip"), "--group (clip is no regular expression"),
+        (("--group", "clip"), "--group clip marks no part of the name"),
+    ],
+)
+def test_options_are_checked_before_anything_is_read(
+    source: Path, output: Path, option: tuple[str, str], message: str
+) -> None:
+    """An option that makes no sense is a line that says how to write it, and exit code 2."""
+    imported = run(output, "coco", source, *option)
+
+    assert (imported.code, imported.err.count("\n")) == (2, 1)
+    assert message in imported.err
+    assert not output.parent.exists()
+
+
+def test_head_boxes_become_face_boxes(tmp_path: Path, output: Path) -> None:
+    """Insets are fractions of the box's width and height: left, top, right, bottom."""
+    picture(tmp_path / "in" / "a.jpg")
+    source = coco(tmp_path / "in" / "all.json", [("with_mask", (10, 20, 40, 50))])
+
+    imported = run(output, "coco", source, "--inset", "0.1,0.3,0.2,-0.1")
+
+    assert imported.boxes == [[("with_mask", (14, 35, 42, 75))]]
+
+
+def test_large_pictures_are_scaled_with_their_boxes(tmp_path: Path, output: Path) -> None:
+    """The longer side is at most what was asked for; small pictures stay as they are."""
+    picture(tmp_path / "in" / "a.jpg", (400, 200))
+    source = coco(tmp_path / "in" / "all.json", [("with_mask", (100, 40, 80, 60))])
+    source.write_text(source.read_text().replace('"width": 100, "height": 80', '"width": 400, "height": 200'))
+
+    imported = run(output, "coco", source, "--long-side", "100")
+
+    assert [(image.width, image.height) for image in imported.images] == [(100, 50)]
+    assert imported.boxes == [[("with_mask", (25, 10, 45, 25))]]
+    written = cv2.imread(str(output.parent / "images" / "all_00000.jpg"))
+    assert written is not None
+    assert written.shape == (50, 100, 3)
+
+
+def with_orientation(path: Path, value: int) -> None:
+    """Put an EXIF orientation into a JPEG (EXIF 2.32: an APP1 segment with one entry)."""
+    tiff = b"II*\0\x08\0\0\0\x01\0" + b"\x12\x01\x03\0\x01\0\0\0" + bytes([value, 0, 0, 0]) + b"\0" * 4
+    segment = b"Exif\0\0" + tiff
+    jpeg = path.read_bytes()
+    path.write_bytes(jpeg[:2] + b"\xff\xe1" + (len(segment) + 2).to_bytes(2, "big") + segment + jpeg[2:])
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_boxes_drawn_on_the_stored_picture_are_turned_with_it(
+    tmp_path: Path, output: Path, orientation: int
+) -> None:
+    """Where the annotation's size is the stored picture's, boxes follow the picture set upright."""
+    image = np.full((80, 100, 3), 128, np.uint8)
+    image[20:60, 10:40] = (0, 0, 255)
+    path = picture(tmp_path / "in" / "a.jpg")
+    assert cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, 100])
+    with_orientation(path, orientation)
+    source = coco(tmp_path / "in" / "all.json", [("with_mask", ONE)])
+    is_ambiguous = orientation in {2, 3, 4}  # the size is the same either way: boxes are taken as upright
+
+    imported = run(output, "coco", source)
+
+    assert imported.code == 0, imported.err
+    written = cv2.imread(str(output.parent / "images" / "all_00000.jpg"))
+    assert written is not None
+    assert written.shape[:2] == ((100, 80) if orientation >= 5 else (80, 100))
+    red = np.argwhere((written[..., 2] > 180) & (written[..., 0] < 80))
+    (ymin, xmin), (ymax, xmax) = red.min(0), red.max(0) + 1
+    box = imported.images[0].faces[0].box
+    if is_ambiguous:
+        assert (box.xmin, box.ymin, box.xmax, box.ymax) == (10, 20, 40, 60)
+    else:
+        assert (box.xmin, box.ymin, box.xmax, box.ymax) == pytest.approx((xmin, ymin, xmax, ymax), abs=2)
+
+
+def test_a_box_over_the_edge_is_clipped_and_one_outside_is_an_error(tmp_path: Path, output: Path) -> None:
+    """Half outside is the picture's edge; more is the wrong picture, named by file and annotation."""
+    picture(tmp_path / "in" / "a.jpg")
+    edge = coco(tmp_path / "in" / "edge.json", [("with_mask", (-10, 20, 30, 40))])
+    outside = coco(tmp_path / "in" / "outside.json", [("with_mask", (90, 20, 30, 40))])
+
+    clipped = run(output, "coco", edge)
+    refused = run(output.parent / "val.json", "coco", outside)
+
+    assert clipped.boxes == [[("with_mask", (0, 20, 20, 60))]]
+    assert refused.code == 1
+    assert (
+        f"{outside}, annotation 0 of a.jpg: the box from 90, 20 to 120, 60 is mostly outside" in refused.err
+    )
+
+
+BROKEN = {
+    "an empty box": ([("with_mask", (10, 20, 0, 40))], "annotation 0 of a.jpg: a box of 0×40 pixels"),
+    "no number": ([("with_mask", (10, 20, "x", 40))], "annotation 0 of a.jpg: 'x' is no finite number"),
+    "too few numbers": ([("with_mask", (10, 20, 30))], "annotation 0 of a.jpg: a box of 3 numbers"),
+}
+
+
+@pytest.mark.parametrize(("faces", "message"), BROKEN.values(), ids=BROKEN)
+def test_a_damaged_box_ends_the_import_with_nothing_written(
+    tmp_path: Path, output: Path, faces: list[tuple[str, Box]], message: str
+) -> None:
+    """One line names file and entry, exit code 1, and the output's folder is not even made."""
+    picture(tmp_path / "in" / "a.jpg")
+    source = coco(tmp_path / "in" / "all.json", faces)
+
+    imported = run(output, "coco", source)
+
+    assert (imported.code, imported.err.count("\n")) == (1, 1)
+    assert f"{source}, {message}" in imported.err
+    assert imported.err.endswith("Or leave such pictures out: --skip-damaged.\n")
+    assert not output.parent.exists()
+
+
+def two_pictures(folder: Path) -> Path:
+    """A table of two pictures, of which only the first is there."""
+    picture(folder / "a.jpg")
+    return text(
+        folder / "table.csv",
+        "filename,class,xmin,ymin,xmax,ymax",
+        "a.jpg,with_mask,10,20,40,60",
+        "b.jpg,with_mask,10,20,40,60",
+    )
+
+
+def test_a_missing_picture_ends_the_import_with_nothing_written(tmp_path: Path, output: Path) -> None:
+    """What was converted before the missing picture is gone again."""
+    source = two_pictures(tmp_path / "in")
+
+    imported = run(output, "csv", source)
+
+    assert (imported.code, imported.err.count("\n")) == (1, 1)
+    assert f"{source}: picture 'b.jpg' is not in {source.parent} or below" in imported.err
+    assert not output.parent.exists()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no picture", b"\xff\xd8\xff\xe0 cut"], ids=["empty", "text", "cut"]
+)
+def test_a_damaged_picture_can_be_left_out(tmp_path: Path, output: Path, content: bytes) -> None:
+    """With --skip-damaged the rest is imported and what was left out is listed."""
+    source = two_pictures(tmp_path / "in")
+    (tmp_path / "in" / "b.jpg").write_bytes(content)
+
+    imported = run(output, "csv", source, "--skip-damaged")
+
+    assert (imported.code, imported.boxes) == (0, [[("with_mask", (10, 20, 40, 60))]])
+    assert imported.err.startswith(f"Left out: {tmp_path / 'in' / 'b.jpg'} is ")
+    assert "1 left out" in imported.out
+
+
+def test_nothing_left_is_an_error(tmp_path: Path, output: Path) -> None:
+    """An import that leaves everything out writes no file without pictures."""
+    source = two_pictures(tmp_path / "in")
+    (tmp_path / "in" / "a.jpg").write_bytes(b"")
+
+    imported = run(output, "csv", source, "--skip-damaged")
+
+    assert (imported.code, imported.err) == (
+        1,
+        "Error: No picture was imported. Check the format's name, and what was left out.\n",
+    )
+    assert not output.parent.exists()
+
+
+def test_text_in_another_encoding_is_named_by_line(tmp_path: Path, output: Path) -> None:
+    """A label file that is no UTF-8 is an error with its line; a byte order mark is none."""
+    picture(tmp_path / "in" / "a.jpg")
+    source = tmp_path / "in" / "table.csv"
+    lines = "\ufefffilename,class,xmin,ymin,xmax,ymax\na.jpg,müll,10,20,40,60\n"
+    source.write_bytes(lines.encode("latin-1", "ignore"))
+
+    refused = run(output, "csv", source)
+    source.write_bytes(lines.encode())
+    taken = run(output, "csv", source, "--map", "müll=incorrect")
+
+    assert refused.code == 1
+    assert f"{source}, line 2: no UTF-8 text" in refused.err
+    assert taken.boxes == [[("incorrect", (10, 20, 40, 60))]]
+
+
+def test_an_import_adds_to_another(source: Path, output: Path) -> None:
+    """--append keeps what is there and takes new names; without it an existing file is left alone."""
+    pairs = ("--map", "mask=with_mask", "--map", "bare=without_mask")
+    first = run(output, "coco", source, *pairs)
+
+    again = run(output, "coco", source, *pairs)
+    second = run(output, "coco", source, *pairs, "--append", "--name", "our hall")
+
+    assert (again.code, again.images) == (2, first.images)
+    assert "exists; use --append or another name" in again.err
+    assert [(image.file_name, image.source) for image in second.images] == [
+        ("all_00000.jpg", "all"),
+        ("our-hall_00001.jpg", "our hall"),
+    ]
+    assert files(output.parent / "images") == ["all_00000.jpg", "our-hall_00001.jpg"]
+
+
+def test_adding_that_fails_leaves_everything_as_it_was(tmp_path: Path, source: Path, output: Path) -> None:
+    """Neither a picture nor an entry is added when one of the new pictures is missing."""
+    run(output, "coco", source, "--map", "mask=with_mask", "--map", "bare=without_mask")
+    before = {path: path.read_bytes() for path in output.parent.rglob("*") if path.is_file()}
+
+    imported = run(output, "csv", two_pictures(tmp_path / "more"), "--append")
+
+    assert imported.code == 1
+    assert {path: path.read_bytes() for path in output.parent.rglob("*") if path.is_file()} == before
+    assert files(output.parent) == ["images", "images/all_00000.jpg", "train.json"]
+
+
+def test_a_file_where_the_output_folder_should_be(source: Path, tmp_path: Path) -> None:
+    """An output below a file cannot be written: one line, exit code 1."""
+    blocked = text(tmp_path / "file", "not a folder")
+    pairs = ("--map", "mask=with_mask", "--map", "bare=without_mask")
+
+    imported = run(blocked / "all.json", "coco", source, *pairs)
+
+    assert (imported.code, imported.err) == (
+        1,
+        f"Error: {blocked} cannot be written: File exists. Choose another --output.\n",
+    )
+
+
+def test_a_blocked_picture_folder_leaves_nothing(source: Path, output: Path) -> None:
+    """When the pictures cannot go to their place the COCO file is not written either."""
+    text(output.parent / "images", "in the way")
+    pairs = ("--map", "mask=with_mask", "--map", "bare=without_mask")
+
+    imported = run(output, "coco", source, *pairs)
+
+    assert (imported.code, imported.err.count("\n")) == (1, 1)
+    assert files(output.parent) == ["images"]
+
+
+def test_groups_come_from_names(tmp_path: Path, output: Path) -> None:
+    """What the pattern's brackets hold is the group; a name that does not match stands alone."""
+    rows = [f"{name},with_mask,10,20,40,60" for name in ("clip7_001.jpg", "clip7_002.jpg", "x.jpg")]
+    for row in rows:
+        picture(tmp_path / "in" / row.partition(",")[0])
+    source = text(tmp_path / "in" / "table.csv", "filename,class,xmin,ymin,xmax,ymax", *rows)
+
+    imported = run(output, "csv", source, "--group", "(clip[0-9]+)_", "--name", "hall", "--synthetic")
+
+    found = [(image.group, image.is_synthetic) for image in imported.images]
+    assert found == [("hall/clip7", True), ("hall/clip7", True), ("hall/x.jpg", True)]
+
+
+def test_pictures_are_found_by_any_of_their_spellings(tmp_path: Path, output: Path) -> None:
+    """Case, suffix, backslashes and decomposed accents may differ; folders decide between equal names."""
+    for name in ("one/IMG 1.JPG", "two/img 1.png", "one/cafe\u0301.jpg"):
+        picture(tmp_path / "in" / name)
+    rows = [f"{name},with_mask,10,20,40,60" for name in ("two\\img 1.jpg", "café.jpeg", "one/img 1.jpg")]
+    source = text(tmp_path / "in" / "table.csv", "filename,class,xmin,ymin,xmax,ymax", *rows)
+
+    imported = run(output, "csv", source)
+
+    assert [image.original for image in imported.images] == ["img 1.png", "cafe\u0301.jpg", "IMG 1.JPG"]
+
+
+def test_two_pictures_of_one_name_are_not_guessed(tmp_path: Path, output: Path) -> None:
+    """Where nothing decides between two pictures, both are named."""
+    for name in ("one/a.jpg", "two/a.jpg"):
+        picture(tmp_path / "in" / name)
+    source = text(
+        tmp_path / "in" / "t.csv", "filename,class,xmin,ymin,xmax,ymax", "a.jpg,with_mask,1,2,30,40"
+    )
+
+    imported = run(output, "csv", source)
+
+    both = [str(tmp_path / "in" / name / "a.jpg") for name in ("one", "two")]
+    assert imported.code == 1
+    assert f"'a.jpg' may be {both[0]} or {both[1]}" in imported.err
+
+
+def test_a_picture_of_another_size_is_refused(tmp_path: Path, output: Path) -> None:
+    """Boxes for a picture of another size would be wrong: both sizes are named."""
+    picture(tmp_path / "in" / "a.jpg", (50, 40))
+    source = coco(tmp_path / "in" / "all.json", [("with_mask", (1, 2, 10, 10))])
+
+    imported = run(output, "coco", source)
+
+    assert imported.code == 1
+    assert f"boxes are for a picture of 100×80, {tmp_path / 'in' / 'a.jpg'} has 50×40" in imported.err
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"images": [{"id": 4, "file_name": "a.jpg"}, {"id": 4, "file_name": "a.jpg"}]}, "id occurs twice"),
+        ({"annotations": [{"image_id": 9}]}, "annotations belong to pictures not listed, first 9"),
+        (
+            {"annotations": [{"image_id": 4, "category_id": [1], "bbox": [1, 2, 3, 4]}]},
+            "lacks a box or a cat",
+        ),
+        ({"images": [{"id": 4}]}, "picture 4 has no file_name"),
+        ({"images": 7}, "is no COCO detection file"),
+    ],
+)
+def test_a_damaged_coco_file_is_refused(
+    tmp_path: Path, output: Path, change: dict[str, object], message: str
+) -> None:
+    """What does not fit together is one line, not a traceback."""
+    picture(tmp_path / "in" / "a.jpg")
+
+    imported = run(output, "coco", coco(tmp_path / "in" / "all.json", [("with_mask", ONE)], **change))
+
+    assert (imported.code, imported.err.count("\n")) == (1, 1)
+    assert message in imported.err
+
+
+def test_our_own_file_can_be_imported_again(source: Path, output: Path) -> None:
+    """What was written is a plain COCO file that the importer reads: same faces, sources and groups."""
+    first = run(output, "coco", source, "--map", "mask=ignore", "--map", "bare=incorrect", "--name", "hall")
+
+    second = run(output.parent / "again" / "val.json", "coco", output)
+
+    assert second.boxes == first.boxes == [[("ignore", (10, 20, 40, 60)), ("incorrect", (50, 10, 70, 40))]]
+    assert [image.group for image in second.images] == [image.group for image in first.images]
+    assert json.loads(output.read_text())["categories"][0] == {"id": 1, "name": "with_mask"}

@@ -1,0 +1,1 @@
+"""Bring annotations of many formats into the one form that training reads."""

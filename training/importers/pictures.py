@@ -1,0 +1,87 @@
+"""Find the pictures that annotations speak of."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from pi_mask.camera.picture import PICTURE_SUFFIXES
+from pi_mask.errors import InputError
+
+
+class PictureIndex:
+    """All pictures of a folder and below, found by what an annotation calls them.
+
+    Args:
+        folder: Where to look.
+
+    Raises:
+        InputError: There is no such folder, or no picture in it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._by_stem: dict[str, list[Path]] = defaultdict(list)
+        for path in sorted(folder.rglob("*")):
+            if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file():
+                self._by_stem[_key(path.name)].append(path)
+        if not self._by_stem:
+            problem = "holds no picture" if folder.is_dir() else "is no folder"
+            raise InputError(f"{folder} {problem}. Say where the pictures lie: --images FOLDER.")
+
+    def find(self, names: Sequence[str], near: Path) -> Path:
+        """Return the one picture that bears the first of these names that any bears.
+
+        Case, suffix and the form of accented letters may differ. Folders in a name must agree. Among pictures
+        of the same name in several folders, the one whose path has most in common with the annotation's wins.
+
+        Args:
+            names: As annotations have them, with or without folders and suffix; backslashes are slashes.
+            near: The annotation file.
+
+        Raises:
+            InputError: There is none, or more than one.
+        """
+        for name in names:
+            found = self._candidates(name)
+            if len(found) > 1:
+                found = _nearest(found, near)
+            if len(found) == 1:
+                return found[0]
+            if found:
+                raise InputError(
+                    f"{near}: {name!r} may be {found[0]} or {found[1]}. Name the right folder with --images."
+                )
+        raise InputError(
+            f"{near}: picture {names[0]!r} is not in {self._folder} or below. Restore it, or name "
+            "another folder with --images."
+        )
+
+    def _candidates(self, name: str) -> list[Path]:
+        wanted = PurePosixPath(name.replace("\\", "/"))
+        folders = [_normal(part) for part in wanted.parts[:-1] if part != "."]
+        found = [
+            path
+            for path in self._by_stem.get(_key(wanted.name), [])
+            if [_normal(part) for part in path.parts[:-1]][len(path.parts) - 1 - len(folders) :] == folders
+        ]
+        return [path for path in found if _normal(path.name) == _normal(wanted.name)] or found
+
+
+def _nearest(paths: Sequence[Path], near: Path) -> list[Path]:
+    """Those that share the most folder names with the annotation's path, "labels" and "images" apart."""
+    own = Counter((*near.parts[:-1], near.stem))
+    shared = [(own & Counter(path.parts[:-1])).total() for path in paths]
+    return [path for path, count in zip(paths, shared, strict=True) if count == max(shared)]
+
+
+def _normal(text: str) -> str:
+    # macOS decomposes accented letters in file names, annotation tools on other systems do not.
+    return unicodedata.normalize("NFC", text).casefold()
+
+
+def _key(name: str) -> str:
+    path = PurePosixPath(name)
+    return _normal(path.stem if path.suffix.lower() in PICTURE_SUFFIXES else path.name)

@@ -1,0 +1,91 @@
+"""Read YOLO: one text file a picture, with class number, centre and size as fractions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pi_mask.errors import InputError
+from training.annotations import read_text
+from training.importers.base import (
+    Corners,
+    RawFace,
+    RawImage,
+    ReadOptions,
+    each,
+    extent,
+    files_under,
+    numbers,
+)
+
+_NAME_FILES = ("data.yaml", "data.yml", "dataset.yaml", "classes.txt", "obj.names", "_darknet.labels")
+_OTHER_FILES = {"classes", "train", "val", "valid", "test", "notes"}
+
+
+def read(source: Path, options: ReadOptions) -> Iterator[RawImage | InputError]:
+    """Read all label files of a folder and below; where folders are called "labels", those in them only."""
+    paths = [path for path in files_under(source, ".txt") if _is_label_file(path)]
+    in_labels = [path for path in paths if "labels" in path.relative_to(source).parts[:-1]]
+    names = class_names(options.names or _find_names(source))
+    return each(lambda path: parse(path, names), in_labels or paths)
+
+
+def _is_label_file(path: Path) -> bool:
+    return path.stem.lower() not in _OTHER_FILES and not path.stem.lower().startswith("readme")
+
+
+def _find_names(source: Path) -> Path | None:
+    folders = (source, source.parent) if source.is_dir() else (source.parent,)
+    return next(
+        (folder / name for folder in folders for name in _NAME_FILES if (folder / name).is_file()), None
+    )
+
+
+def class_names(path: Path | None) -> dict[int, str]:
+    """Names by class number, from a list of lines or the ``names`` of a YAML file; empty without a file.
+
+    Raises:
+        InputError: The file is damaged, or the YAML has no ``names``.
+    """
+    if path is None:
+        return {}
+    text = read_text(path)
+    if path.suffix not in {".yaml", ".yml"}:
+        return dict(enumerate(line.strip() for line in text.split("\n") if line.strip()))
+    import yaml  # type: ignore[import-untyped]
+
+    try:
+        content = yaml.safe_load(text)
+        names = content["names"]
+        pairs = names.items() if isinstance(names, dict) else enumerate(names)
+        return {int(number): str(name) for number, name in pairs}
+    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        problem = " ".join(str(error).split())
+        raise InputError(
+            f"{path} holds no list 'names' ({problem}). Name another file with --names."
+        ) from error
+
+
+def parse(path: Path, names: dict[int, str]) -> RawImage:
+    """One picture's labels; an empty file has no faces, a class without a name keeps its number.
+
+    Raises:
+        InputError: A line is no box and no polygon.
+    """
+    faces = []
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        fields = line.split()
+        if fields:
+            where = f"{path}, line {number}"
+            label, *values = numbers(fields, where)
+            faces.append(RawFace(names.get(int(label), f"{label:g}"), _corners(values, where), where))
+    return RawImage((path.stem,), tuple(faces), path, is_normalised=True)
+
+
+def _corners(values: list[float], where: str) -> Corners:
+    if len(values) in {4, 5}:  # the fifth is a score
+        x, y, width, height = values[:4]
+        return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+    if len(values) >= 6 and len(values) % 2 == 0:
+        return extent(values[::2], values[1::2])
+    raise InputError(f"{where}: {len(values) + 1} numbers are no box. Correct it.")
