@@ -8,6 +8,7 @@ from pi_mask import __version__
 from pi_mask.commands.bench import bench
 from pi_mask.commands.config import config
 from pi_mask.commands.detect import detect
+from pi_mask.commands.doctor import doctor
 from pi_mask.commands.models import models
 from pi_mask.commands.run import run
 
@@ -36,5 +37,5 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (detect, run, models, config, bench):
+for _command in (detect, run, models, config, bench, doctor):
     cli.add_command(_command)

@@ -1,0 +1,1 @@
+"""Examine the machine, the configuration and the devices that a door needs."""

@@ -1,0 +1,161 @@
+"""Test the checks of runtime and model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pi_mask import manifest
+from pi_mask.doctor.model import check_model, check_runtime, judge_speed
+from pi_mask.errors import PiMaskError
+from pi_mask.inference import runtime
+from pi_mask.settings import ModelSettings, Settings, TrackerSettings
+from tests.colour_model import install_model
+from tests.doctor.made_up import Root, advised, found
+
+
+def of_model(path: Path | str, accelerator: str = "auto") -> Settings:
+    """Settings that name a model."""
+    return Settings(
+        model=ModelSettings.model_validate({"name": str(path), "accelerator": accelerator, "threads": 1})
+    )
+
+
+def test_the_pair_in_use_is_named(root: Root) -> None:
+    """LiteRT, numpy and OpenCV with their versions."""
+    ((status, _, message),) = found(check_runtime(root.machine(), Settings()))
+
+    assert status == "ok"
+    assert [part.split()[0] for part in message.split(", ")] == ["ai-edge-litert", "numpy", "OpenCV"]
+
+
+def test_a_runtime_that_cannot_be_imported(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What went wrong, and what to install."""
+
+    def none() -> object:
+        raise PiMaskError("tflite-runtime 2.14.0 does not work with numpy 2. Run: pip install 'numpy<2'.")
+
+    monkeypatch.setattr(runtime, "find_runtime", none)
+    results = list(check_runtime(root.machine(), Settings()))
+
+    assert found(results) == [
+        ("fault", "runtime-unusable", "tflite-runtime 2.14.0 does not work with numpy 2.")
+    ]
+    assert advised(results) == ["Run: pip install 'numpy<2'."]
+
+
+def test_the_slow_runtime_is_a_warning(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """tflite-runtime works, but has no fast kernels for int8."""
+    real = runtime.find_runtime()
+    slow = type(real)("tflite-runtime", "2.14.0", real.make_interpreter, real.load_delegate)
+    monkeypatch.setattr(runtime, "find_runtime", lambda: slow)
+
+    assert [code for _, code, _ in found(check_runtime(root.machine(), Settings()))] == ["", "runtime-slow"]
+
+
+def test_opencv_that_does_not_fit_numpy(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The import's own words stand in the message."""
+    monkeypatch.delattr("pi_mask.camera.opencv.cv2")
+
+    ((status, code, message),) = found(check_runtime(root.machine(), Settings()))
+
+    assert (status, code) == ("fault", "runtime-opencv")
+    assert message.startswith("OpenCV cannot be imported (cannot import name 'cv2'")
+
+
+def test_a_model_that_matches_its_manifest_is_run(root: Root, model: Path) -> None:
+    """One line with its name and its speed here."""
+    ((status, _, message),) = found(check_model(root.machine(), of_model(model)))
+
+    assert status == "ok"
+    assert message.startswith("colours: the file matches its manifest; ")
+    assert message.endswith(" ms a picture on the CPU")
+
+
+@pytest.mark.parametrize(
+    ("damage", "start"),
+    [
+        ("rust", "Model {} does not match its manifest (sha256 "),
+        (None, "Model {} does not exist."),
+    ],
+)
+def test_a_damaged_model_is_a_fault_of_the_model(
+    root: Root, model: Path, damage: str | None, start: str
+) -> None:
+    """Exit code 4, and the way to mend it."""
+    model.write_text(damage) if damage else model.unlink()
+
+    (result,) = check_model(root.machine(), of_model(model))
+
+    assert (result.status.value, result.code, result.exit_code) == ("fault", "model-unusable", 4)
+    assert result.message.startswith(start.format(model))
+    assert result.advice
+
+
+def test_a_damaged_file_for_the_coral_counts_on_the_cpu_too(root: Root, model: Path) -> None:
+    """All files that a manifest names are compared."""
+    install_model(model.parent, edgetpu={"file": "gone.tflite", "sha256": "0" * 64})
+
+    assert [code for _, code, _ in found(check_model(root.machine(), of_model(model)))] == ["model-unusable"]
+
+
+def test_shipped_models_that_are_not_in_use_are_compared_too(
+    root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Theirs is a warning, for the door works."""
+    folder = tmp_path / "shipped"
+    folder.mkdir()
+    monkeypatch.setattr(manifest, "models_dir", lambda: folder)
+    install_model(folder, "colours")
+    install_model(folder, "fine")
+    install_model(folder, "zzz")
+    (folder / "zzz.tflite").write_bytes(b"")
+
+    results = found(check_model(root.machine(), of_model("colours")))
+
+    assert [(status, code) for status, code, _ in results] == [
+        ("ok", ""),
+        ("warning", "model-other-unusable"),
+    ]
+    assert results[1][2].startswith(f"A shipped model that is not in use: Model {folder / 'zzz.tflite'} does")
+
+
+@pytest.mark.parametrize(
+    ("ms", "accelerator", "expected"),
+    [
+        (200.0, "auto", []),
+        (
+            201.0,
+            "cpu",
+            [("warning", "model-slow", "The model takes 201 ms a picture on the CPU: 5.0 a second.")],
+        ),
+        (
+            799.0,
+            "cpu",
+            [("warning", "model-slow", "The model takes 799 ms a picture on the CPU: 1.3 a second.")],
+        ),
+        (
+            801.0,
+            "auto",
+            [
+                (
+                    "fault",
+                    "model-too-slow",
+                    "The model takes 801 ms a picture on the CPU: nobody is followed below 1.25 a second.",
+                )
+            ],
+        ),
+        (5000.0, "edgetpu", []),
+    ],
+)
+def test_a_slow_cpu_is_judged_by_what_the_tracker_bears(
+    ms: float, accelerator: str, expected: list[tuple[str, str, str]]
+) -> None:
+    """Below five a second a warning, too few to be followed a fault; beside a TPU no matter."""
+    settings = Settings(
+        model=ModelSettings.model_validate({"accelerator": accelerator}),
+        tracker=TrackerSettings(max_age_s=0.8),
+    )
+
+    assert found(judge_speed(ms, settings)) == expected
