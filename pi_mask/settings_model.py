@@ -420,6 +420,12 @@ class IndicatorSettings(_Section):
         description="What shows the verdict. gpio, the lights at the door; console prints it and must be "
         "asked for, so that a door never runs without its lights unnoticed.",
     )
+    self_test: bool = Field(
+        default=True,
+        description="Show each light and sound the buzzer once when the service starts, not when it restarts "
+        "after a failure. true, because a dead light looks like one that is off; quiet hours silence the "
+        "buzzer.",
+    )
     gpio: GpioSettings = GpioSettings()
 
 

@@ -1,6 +1,6 @@
 """Define what every indicator does."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pi_mask.types import Verdict
 
@@ -19,4 +19,17 @@ class Indicator(Protocol):
 
     def close(self) -> None:
         """Turn everything off and release the pins; calling it again is fine."""
+        ...
+
+
+@runtime_checkable
+class SelfTesting(Protocol):
+    """An indicator with parts that may be broken."""
+
+    def self_test(self) -> None:
+        """Show every part once, then none; the door stays as it is.
+
+        Raises:
+            PiMaskError: A part did not obey.
+        """
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,7 +14,7 @@ from gpiozero import Factory, OutputDevice
 
 from pi_mask.errors import GpioError
 from pi_mask.indicator.buzzer import BuzzerGate
-from pi_mask.indicator.patterns import Part, Scene, is_energised, scene_for
+from pi_mask.indicator.patterns import SELF_TEST, SELF_TEST_TICKS, Part, Scene, is_energised, scene_for
 from pi_mask.indicator.pins import gpio_error, open_factory
 from pi_mask.indicator.player import Player, Wait
 from pi_mask.types import Verdict
@@ -122,14 +122,25 @@ class GpioIndicator:
         if self._shown == (verdict, is_degraded):
             return
         scene = scene_for(verdict, is_degraded=is_degraded)
-        if scene.buzzer and not self._may_sound(verdict):
-            scene = replace(scene, buzzer="")
+        is_new_verdict = self._shown is None or self._shown[0] is not verdict
+        scene = self._heard(scene) if is_new_verdict else replace(scene, buzzer="")
         self._shown = None
         try:
             self._switch(verdict, scene)
         except Exception as error:  # lgpio's error derives from Exception only
             raise gpio_error("The lamps cannot be switched any more", error) from error
         self._shown = (verdict, is_degraded)
+
+    def self_test(self) -> None:
+        """Show each lamp and sound the buzzer once, in two seconds; the relay stays off.
+
+        Raises:
+            GpioError: A pin does not obey.
+        """
+        try:
+            self._player.play_once(self._heard(SELF_TEST), SELF_TEST_TICKS)
+        except Exception as error:  # lgpio's error derives from Exception only
+            raise gpio_error("The self-test of the lamps failed", error) from error
 
     def close(self) -> None:
         """Lock the door (or open a fail-safe one), turn all off, release the pins; again is fine.
@@ -143,9 +154,10 @@ class GpioIndicator:
         except Exception as error:  # lgpio's error derives from Exception only
             raise gpio_error("An output may still be on", error) from error
 
-    def _may_sound(self, verdict: Verdict) -> bool:
-        is_new_verdict = self._shown is None or self._shown[0] is not verdict
-        return Part.BUZZER in self._devices and is_new_verdict and self._gate.take()
+    def _heard(self, scene: Scene) -> Scene:
+        """The scene, without its sound where there is no buzzer or it must be silent."""
+        may_sound = bool(scene.buzzer) and Part.BUZZER in self._devices and self._gate.take()
+        return scene if may_sound else replace(scene, buzzer="")
 
     def _switch(self, verdict: Verdict, scene: Scene) -> None:
         is_on = is_energised(verdict, self._relay_mode)
@@ -169,6 +181,23 @@ class GpioIndicator:
         for part, device in self._devices.items():
             if part in lit:
                 device.on()
+
+
+def switch_off(left_on: Sequence[Fitting], factory: Factory) -> None:
+    """Put outputs of a process that is gone off, the last one first, each whatever the others do.
+
+    Raises:
+        GpioError: An output may still be on.
+    """
+    failures: list[GpioError] = []
+    for fitting in reversed(left_on):
+        try:
+            with ExitStack() as stack:
+                _open(fitting, factory, stack)
+        except GpioError as error:
+            failures.append(error)
+    if failures:
+        raise GpioError("\n".join(str(failure) for failure in failures))
 
 
 def _open(fitting: Fitting, factory: Factory, stack: ExitStack) -> OutputDevice:

@@ -96,6 +96,16 @@ _SCENES: Final = {
     Verdict.FAULT: (Scene(red="##.."), Scene(red="##..", amber=_TWO_BLIPS)),
 }
 
+SELF_TEST: Final = Scene(
+    red="####................",
+    amber=".....####...........",
+    green="..........####......",
+    buzzer="...............###..",
+)
+"""One part after the other, the lamps from top to bottom; shown once."""
+
+SELF_TEST_TICKS: Final = len(SELF_TEST.red)
+
 # fail_secure: the lock opens when it gets power, so power means "come in" and every failure keeps it shut.
 # fail_safe: the lock holds while it gets power, so power means "stay out" and every failure opens it.
 _ENERGISED: Final[dict[RelayMode, frozenset[Verdict]]] = {

@@ -42,6 +42,15 @@ class Player:
             self._thread = threading.Thread(target=self._run, args=(scene,), name=THREAD_NAME, daemon=True)
             self._thread.start()
 
+    def play_once(self, scene: Scene, ticks: int) -> None:
+        """Draw the first ticks of a scene in the caller's thread; return a tick after the last of them."""
+        self.stop()
+        self._stopping.clear()
+        for tick in range(ticks):
+            self._draw(scene.lit(tick))
+            if self._wait(self._stopping, TICK_S):
+                return
+
     def stop(self) -> None:
         """Return when nothing draws any more; the parts keep their last state."""
         self._stopping.set()
