@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from pi_mask.detector import Detector, place
 from pi_mask.errors import EdgeTpuError, ModelError, UsageError
@@ -89,6 +89,14 @@ def _console(_settings: IndicatorSettings) -> Indicator:
     return ConsoleIndicator()
 
 
+EdgeTpuCheck: TypeAlias = Callable[[], object]
+"""Called each time before the Edge TPU is opened in this process; raises EdgeTpuError to leave it alone."""
+
+
+def _always() -> None:
+    """Leave no Edge TPU alone."""
+
+
 CAMERAS: Mapping[str, Callable[[CameraSettings], Camera]] = {
     "picamera": _picamera,
     "webcam": _webcam,
@@ -104,6 +112,7 @@ class _ModelFiles:
     manifest: Manifest
     cpu: bytes
     edgetpu: bytes | None
+    check_edgetpu: EdgeTpuCheck
 
 
 def _cpu(files: _ModelFiles, settings: ModelSettings) -> Interpreter:
@@ -115,7 +124,9 @@ def _cpu(files: _ModelFiles, settings: ModelSettings) -> Interpreter:
 def _edgetpu(files: _ModelFiles, settings: ModelSettings) -> Interpreter:
     from pi_mask.inference.probe import open_probed
 
-    return open_probed(_compiled(files), device=settings.device)
+    compiled = _compiled(files)
+    files.check_edgetpu()
+    return open_probed(compiled, device=settings.device)
 
 
 def _compiled(files: _ModelFiles) -> bytes:
@@ -172,7 +183,7 @@ def label_thresholds(settings: ModelSettings, manifest: Manifest) -> Mapping[Mas
 
 
 @contextmanager
-def open_detector(settings: ModelSettings) -> Iterator[OpenedDetector]:
+def open_detector(settings: ModelSettings, check_edgetpu: EdgeTpuCheck = _always) -> Iterator[OpenedDetector]:
     """Load, verify and start the model that the settings name.
 
     Raises:
@@ -185,7 +196,7 @@ def open_detector(settings: ModelSettings) -> Iterator[OpenedDetector]:
     compiled = None
     if manifest.edgetpu is not None and settings.accelerator != "cpu":
         compiled = read_model(path, manifest.edgetpu)
-    files = _ModelFiles(manifest, read_model(path, manifest.cpu), compiled)
+    files = _ModelFiles(manifest, read_model(path, manifest.cpu), compiled, check_edgetpu)
     thresholds = label_thresholds(settings, manifest)
     with closing(INTERPRETERS[settings.accelerator](files, settings)) as interpreter:
         detector = Detector(
@@ -210,7 +221,11 @@ def shrunk_by_isp(settings: Settings, wanted: ModelInput) -> Settings:
 
 @contextmanager
 def open_pipeline(
-    settings: Settings, *, camera: Camera | None = None, indicator: Indicator | None = None
+    settings: Settings,
+    *,
+    camera: Camera | None = None,
+    indicator: Indicator | None = None,
+    check_edgetpu: EdgeTpuCheck = _always,
 ) -> Iterator[Pipeline]:
     """Open everything that a door needs; on leaving, outputs are off and devices released.
 
@@ -218,6 +233,7 @@ def open_pipeline(
         settings: Complete and valid.
         camera: In place of the one that the settings name; closed here.
         indicator: In place of the one that the settings name; closed here.
+        check_edgetpu: See ``EdgeTpuCheck``.
 
     Raises:
         PiMaskError: A part cannot be opened; those opened before it are closed.
@@ -231,7 +247,7 @@ def open_pipeline(
         shown_on = indicator or stack.enter_context(
             closing(INDICATORS[settings.indicator.kind](settings.indicator))
         )
-        opened = stack.enter_context(open_detector(settings.model))
+        opened = stack.enter_context(open_detector(settings.model, check_edgetpu))
         if camera is None:
             settings = shrunk_by_isp(settings, opened.manifest.input)
         filmed_by = camera or stack.enter_context(closing(CAMERAS[settings.camera.kind](settings.camera)))

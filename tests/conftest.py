@@ -36,8 +36,9 @@ def clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide the environment's settings and every configuration file; the home is a folder of the test."""
     from pi_mask import settings
 
+    service = ("NOTIFY_SOCKET", "RUNTIME_DIRECTORY", "WATCHDOG_USEC")
     for name in list(os.environ):
-        if name.startswith("PI_MASK_") or name == "XDG_CONFIG_HOME":
+        if name.startswith("PI_MASK_") or name in ("XDG_CONFIG_HOME", *service):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setattr(settings, "SYSTEM_CONFIG", tmp_path / "etc" / "config.toml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -140,6 +141,47 @@ def test_auto_steps_down_with_a_warning_and_the_amber_sign(
 
     assert indicator.shown == [(Verdict.IDLE, True)]
     assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def with_compiled(folder: Path) -> Path:
+    """A model with a file for the Edge TPU, which no Edge TPU has to run."""
+    plain = install_model(folder).with_suffix(".tflite").read_bytes()
+    compiled = {"file": "compiled_edgetpu.tflite", "sha256": hashlib.sha256(plain).hexdigest()}
+    (folder / "compiled_edgetpu.tflite").write_bytes(plain)
+    return install_model(folder, edgetpu=compiled).with_suffix(".tflite")
+
+
+def leave_alone() -> None:
+    """Refuse the Edge TPU."""
+    raise EdgeTpuError("It crashed too often.")
+
+
+def test_an_edge_tpu_is_left_alone_on_demand(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What the check says stands in the log, the CPU works, and the amber sign shows it."""
+    settings = Settings(model=ModelSettings(name=str(with_compiled(tmp_path)), accelerator="auto"))
+    indicator = RecordingIndicator()
+
+    with (
+        caplog.at_level(logging.WARNING, "pi_mask"),
+        open_pipeline(
+            settings,
+            camera=ScriptedCamera(frames(1)),
+            indicator=indicator,
+            check_edgetpu=leave_alone,
+        ) as pipeline,
+    ):
+        list(pipeline)
+
+    assert indicator.shown == [(Verdict.IDLE, True)]
+    assert ["It crashed too often." in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_an_edge_tpu_asked_for_by_name_is_checked_too(tmp_path: Path) -> None:
+    """Without permission to step down the refusal is the error."""
+    settings = ModelSettings(name=str(with_compiled(tmp_path)), accelerator="edgetpu")
+
+    with pytest.raises(EdgeTpuError, match="too often"), open_detector(settings, leave_alone):
+        pass
 
 
 def test_a_cpu_by_choice_is_no_degradation(model: Path) -> None:

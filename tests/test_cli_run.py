@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pi_mask import build
+from pi_mask import build, history
 from pi_mask.errors import CameraError, CameraTimeout, InputError
 from pi_mask.testing import RecordingIndicator, ScriptedCamera
 from pi_mask.types import Frame, MaskLabel, Verdict
@@ -237,6 +240,46 @@ def test_a_fault_without_a_frame_has_neither_time_nor_number(
         {**verdict, "timestamp": 0.0, "frame": 0, "verdict": "idle"},
         summary(1, fault=1, idle=1),
     ]
+
+
+def test_a_service_tells_its_manager(
+    invoke: Invoke,
+    model: Path,
+    door: Callable[..., tuple[ScriptedCamera, RecordingIndicator]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ready, a status for each change, the watchdog petted, stopping: in this order, nothing more."""
+    door(*frames(3))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "15000000000")
+
+        invoke(*DESKTOP, model)
+
+        heard: list[str] = []
+        with suppress(BlockingIOError):
+            while True:
+                heard.append(manager.recv(4096).decode())
+    assert heard == ["READY=1", "STATUS=Watching: idle.", "WATCHDOG=1", "STOPPING=1"]
+
+
+def test_a_service_that_keeps_failing_waits_and_says_why(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After failures the next try is put off while the lights are open, then the error is the same."""
+    waits: list[float] = []
+    monkeypatch.setattr(history.History.__init__, "__defaults__", (time.monotonic, waits.append))
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    for _ in range(3):
+        history.History(tmp_path).note("exit-code")
+
+    outcome = invoke(*DESKTOP, tmp_path / "missing.tflite")
+
+    assert (outcome.code, waits) == (4, [4.0])
+    assert "the next try is in 4 s" in outcome.err
 
 
 def test_without_hardware_nothing_is_summed_up(invoke: Invoke, tmp_path: Path) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -15,7 +16,10 @@ from pi_mask.commands.options import Given, Preset, json_option, settings_option
 from pi_mask.commands.streams import configure_logging, say, tell
 
 if TYPE_CHECKING:
+    from pi_mask.history import History
     from pi_mask.indicator.base import Indicator
+    from pi_mask.pipeline import Pipeline
+    from pi_mask.service import Notifier
     from pi_mask.settings import LoadedSettings
 
 DESKTOP = Preset(
@@ -54,27 +58,41 @@ def run(given: Given, *, is_desktop: bool, as_json: bool) -> None:
     With --json, one line for each change of verdict and a summary at the end; the console indicator then
     writes to standard error. SIGTERM is the normal way to stop (exit code 0). Outputs are off afterwards.
     """
+    from pi_mask.build import open_pipeline
+    from pi_mask.history import History, runtime_folder
+    from pi_mask.service import Notifier
+
     configure_logging("INFO")
     unreadable = 0
-    with _stopping_on_signals():
-        loaded = given.load(DESKTOP if is_desktop else None)
-        unreadable = _watch(loaded, as_json=as_json)
+    notifier, history = Notifier(os.environ), History(runtime_folder(os.environ))
+    with _stopping_on_signals(), notifier.explaining(), ExitStack() as stack:
+        with history.backing_off():
+            loaded = given.load(DESKTOP if is_desktop else None)
+            indicator = stack.enter_context(closing(_open_indicator(loaded, history, as_json=as_json)))
+        opening = open_pipeline(loaded.settings, indicator=indicator, check_edgetpu=history.check_edgetpu)
+        unreadable = _watch(loaded, opening, notifier, as_json=as_json)
     if unreadable:
         raise SystemExit(1)
 
 
-def _watch(loaded: LoadedSettings, *, as_json: bool) -> int:
+def _watch(
+    loaded: LoadedSettings,
+    opening: AbstractContextManager[Pipeline],
+    notifier: Notifier,
+    *,
+    as_json: bool,
+) -> int:
     """Run the pipeline to its end; return how many files could not be read."""
     from pi_mask import report
-    from pi_mask.build import open_pipeline
 
     tally = report.Tally()
     start: float | None = None
     try:
-        with open_pipeline(loaded.settings, indicator=_indicator(loaded, as_json=as_json)) as pipeline:
+        with opening as pipeline, notifier.serving():
             start = time.perf_counter()
             logger.info("Watching. %s.", _choices(loaded))
             for observation in pipeline:
+                notifier.observed(observation)
                 if tally.add(observation) and as_json:
                     say(report.verdict_json(observation))
     finally:
@@ -88,10 +106,13 @@ def _watch(loaded: LoadedSettings, *, as_json: bool) -> int:
     return pipeline.unreadable
 
 
-def _indicator(loaded: LoadedSettings, *, as_json: bool) -> Indicator | None:
-    """The console's place while standard output belongs to JSON; None for what the settings name."""
-    if not as_json or loaded.settings.indicator.kind != "console":
-        return None
+def _open_indicator(loaded: LoadedSettings, history: History, *, as_json: bool) -> Indicator:
+    """What the settings name; the console makes room while standard output belongs to JSON."""
+    from pi_mask.startup import open_indicator
+
+    settings = loaded.settings.indicator
+    if not as_json or settings.kind != "console":
+        return open_indicator(settings, history)
     from pi_mask.indicator.console import ConsoleIndicator
 
     return ConsoleIndicator(sys.stderr)
