@@ -9,7 +9,7 @@
  *   log         written here: one line per step
  *
  * The kernel of edgetpu-custom-op gives to each output the maximum over blocks of its input, so a "compiled"
- * tiny model answers exactly as the same model does on the CPU.
+ * tiny model answers exactly as the same model does on the CPU. An output of another depth is all zeros.
  *
  * The structures follow the binary interface of tensorflow/lite/core/c/common.h ("semi-ABI stable": fields
  * are only added at the end); only what is used here carries its real type.
@@ -153,6 +153,10 @@ static void pool(const Tensor *input, const Tensor *output) {
   const int height = output->dims->data[1], width = output->dims->data[2], channels = output->dims->data[3];
   const int input_width = input->dims->data[2];
   const int block = input->dims->data[1] / height;
+  if (channels != input->dims->data[3]) {
+    memset(output->data, output->params.zero_point, output->bytes);
+    return;
+  }
   memset(output->data, 0, output->bytes);
   for (int y = 0; y < height * block; y++) {
     for (int x = 0; x < width * block; x++) {
