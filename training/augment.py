@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -74,7 +75,7 @@ def parse_augment(settings: Sequence[str]) -> AugmentConfig:
     Raises:
         UsageError: A name is unknown, or a value is no probability.
     """
-    changes = {}
+    changes: dict[str, float] = {}
     for setting in settings:
         name, _, value = setting.partition("=")
         if name not in PROBABILITIES:
@@ -88,7 +89,7 @@ def parse_augment(settings: Sequence[str]) -> AugmentConfig:
             raise UsageError(f"{name} is a probability, not '{value}'. Give a number from 0 to 1.")
     default = AugmentConfig()
     hard = {name: value for name, value in changes.items() if hasattr(default.hard, name)}
-    own = {name: value for name, value in changes.items() if name not in hard}
+    own: dict[str, Any] = {name: value for name, value in changes.items() if name not in hard}
     return replace(default, hard=replace(default.hard, **hard), **own)
 
 

@@ -48,7 +48,9 @@ class FacePaint:
         light: Floats = (soft / middle).clip(0.45, 1.5)
         return light[..., None]
 
-    def pixels(self, upper_left: tuple[float, float], lower_right: tuple[float, float]) -> tuple[slice, slice]:
+    def pixels(
+        self, upper_left: tuple[float, float], lower_right: tuple[float, float]
+    ) -> tuple[slice, slice]:
         """Rows and columns of a part of the face, at least one pixel."""
         (x0, y0), (x1, y1) = (self._pixel(point).astype(int) for point in (upper_left, lower_right))
         return slice(y0, max(y0 + 1, y1)), slice(x0, max(x0 + 1, x1))
@@ -59,7 +61,7 @@ class FacePaint:
 
     def plain(self, colour: NDArray[np.floating]) -> Floats:
         """A texture of one colour."""
-        return np.broadcast_to(np.asarray(colour, np.float32), (*self.shape, 3)).copy()
+        return np.full((*self.shape, 3), colour, np.float32)
 
     def polygon(self, corners: Points, texture: Floats, *, is_round: bool = True) -> None:
         """Fill an outline, its corners rounded or not."""
@@ -70,7 +72,7 @@ class FacePaint:
         alpha = np.zeros(self.shape, np.uint8)
         thickness = max(1, round(width * float(self._size[0])))
         cv2.polylines(alpha, [self._subpixels(points)], False, 255, thickness, cv2.LINE_AA, _SUBPIXEL)
-        self._blend(alpha.astype(np.float32)[..., None] / 255, self.plain(colour) * self._light)
+        self._blend(alpha.astype(np.float32)[..., None] / np.float32(255), self.plain(colour) * self._light)
 
     def tint(self, corners: Points, texture: Floats) -> None:
         """Give the colours of a texture to what has one colour within an outline, details kept."""
@@ -91,9 +93,9 @@ class FacePaint:
     def _inside(self, corners: Points, blur: float = 0.012) -> Floats:
         alpha = np.zeros(self.shape, np.uint8)
         cv2.fillPoly(alpha, [self._subpixels(corners)], 255, cv2.LINE_AA, _SUBPIXEL)
-        soft = cv2.GaussianBlur(alpha.astype(np.float32) / 255, (0, 0), max(0.5, blur * float(self._size[0])))
-        inside: Floats = soft[..., None]
-        return inside
+        sigma = max(0.5, blur * float(self._size[0]))
+        soft = cv2.GaussianBlur(alpha.astype(np.float32) / 255, (0, 0), sigma)
+        return soft[..., None].astype(np.float32)
 
     def _blend(self, alpha: Floats, colours: Floats) -> None:
         self._paint += alpha * (colours.clip(0, 255) - self._paint)
@@ -112,7 +114,9 @@ def _smooth(corners: Points) -> Points:
     points = np.asarray(corners, np.float64)
     for _ in range(2):
         following = np.roll(points, -1, axis=0)
-        points = np.stack([0.75 * points + 0.25 * following, 0.25 * points + 0.75 * following], 1).reshape(-1, 2)
+        points = np.stack([0.75 * points + 0.25 * following, 0.25 * points + 0.75 * following], 1).reshape(
+            -1, 2
+        )
     return [(float(u), float(v)) for u, v in points]
 
 

@@ -131,7 +131,8 @@ def draw_drink(paint: FacePaint, rng: Generator) -> None:
 def _muted(rng: Generator) -> NDArray[np.float64]:
     """RGB of a cloth or a cup: seldom as bright as a mask's print."""
     colour = rng.uniform(20, 240, 3)
-    return 0.45 * colour + 0.55 * colour.mean()
+    muted: NDArray[np.float64] = 0.45 * colour + 0.55 * colour.mean()
+    return muted
 
 
 def recolour(paint: FacePaint, rng: Generator) -> None:

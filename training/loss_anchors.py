@@ -1,8 +1,8 @@
 """Compare what a detector with anchors says with the annotated faces.
 
-The assignment is YOLOv5's as its documentation describes it: a face belongs to every anchor of a similar width
-and height, in the cell of its centre and in the two cells nearest to that, so that each face has many examples.
-What objectness learns is the overlap that the box reaches.
+The assignment is YOLOv5's as its documentation describes it: a face belongs to every anchor of a similar
+width and height, in the cell of its centre and in the two cells nearest to that, so that each face has many
+examples. What objectness learns is the overlap that the box reaches.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ class AnchorLoss:
 
     def _level(self, level: int, maps: Maps, targets: Targets) -> _LevelLoss:
         scores, boxes, objectness = (
-            _by_anchor(x[level], len(self._anchors[level])) for x in (maps.scores, maps.boxes, maps.objectness)
+            _by_anchor(x[level], len(self._anchors[level]))
+            for x in (maps.scores, maps.boxes, maps.objectness)
         )
         m = self.match(level, targets, scores.shape[2], scores.shape[3])
         place = (m.picture, m.anchor, m.row, m.column)
@@ -108,7 +109,9 @@ class AnchorLoss:
         own = centre.floor()
         # Of the cells half a cell to either side one is the face's own; the other is its nearest neighbour.
         near = (centre - 0.5).floor() + (centre + 0.5).floor() - own
-        beside, above = (torch.stack(xy, -1) for xy in ((near[..., 0], own[..., 1]), (own[..., 0], near[..., 1])))
+        beside, above = (
+            torch.stack(xy, -1) for xy in ((near[..., 0], own[..., 1]), (own[..., 0], near[..., 1]))
+        )
         cells = torch.stack([own, beside, above], dim=2)
         is_inside = ((cells >= 0) & (cells < torch.tensor([columns, rows]))).all(-1)
         picture, face, anchor, cell = (fits[..., None] & is_inside[:, :, None]).nonzero(as_tuple=True)
@@ -132,4 +135,5 @@ class AnchorLoss:
 
 def _by_anchor(x: Tensor, n_anchors: int) -> Tensor:
     """N × (anchors × values) × H × W becomes N × anchors × H × W × values."""
-    return x.float().unflatten(1, (n_anchors, -1)).permute(0, 1, 3, 4, 2)
+    count, _, rows, columns = x.shape
+    return x.float().view(count, n_anchors, -1, rows, columns).permute(0, 1, 3, 4, 2)

@@ -20,11 +20,19 @@ from numpy.typing import NDArray
 from pi_mask.types import MaskLabel
 from training.data import load_coco
 from training.evaluate import measure
+from training.networks.registry import DEFAULT_NETWORK
 from training.quantise import Config as QuantiseConfig
-from training.quantise import calibration_images, convert_float, load_network, quantise, write_model
-from training.train import Config, Run, train
+from training.quantise import (
+    calibration_images,
+    convert_float,
+    load_network,
+    output_limits,
+    quantise,
+    write_model,
+)
+from training.train import Run, train
+from training.trainee import Config
 
-_SIZE = 128
 _LABELS = tuple(MaskLabel)
 
 
@@ -63,26 +71,32 @@ def make_data(folder: Path, count: int, seed: int) -> Path:
             annotations.append({"id": len(annotations) + 1, **face})
         name = f"{index:04}.png"
         cv2.imwrite(str(folder / "images" / name), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-        images.append({"id": index, "file_name": name, "source": "drawn"})
+        images.append({"id": index, "file_name": name, "width": 160, "height": 120, "source": "drawn"})
     categories = [{"id": position, "name": label.value} for position, label in enumerate(_LABELS)]
     path = folder / "annotations.json"
     path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))
     return path
 
 
-def smoke(folder: Path, *, epochs: int = 2, pictures: int = 32) -> dict[str, Any]:
+def smoke(
+    folder: Path, *, network: str = DEFAULT_NETWORK, size: int = 128, epochs: int = 2, pictures: int = 32
+) -> dict[str, Any]:
     """Run every stage in a folder; return the evaluation's figures."""
     data, val = make_data(folder / "train", pictures, 1), make_data(folder / "val", 8, 2)
-    config = Config(size=_SIZE, batch=8, epochs=epochs, warmup_steps=2, val_every_epochs=1, workers=0)
+    config = Config(
+        network=network, size=size, batch=8, epochs=epochs, warmup_steps=2, val_every_epochs=1, workers=0
+    )
     train(config, Run(data, val, folder / "run"))
     checkpoint = folder / "run" / "last.ckpt"
-    network = load_network(checkpoint)
-    model = convert_float(network, _SIZE)
+    trained = load_network(checkpoint)
+    model = convert_float(trained, size)
     (checkpoint.parent / "float.tflite").write_bytes(model)
-    settings = QuantiseConfig(size=_SIZE, calibration_pictures=4)
-    quantised = quantise(model, calibration_images(load_coco(data), settings), settings.percentile)
-    path = write_model(quantised, "smoke", folder / "models", {}, _SIZE)
-    return measure(path.with_suffix(".tflite"), checkpoint, load_coco(val))
+    settings = QuantiseConfig(size=size, calibration_pictures=4)
+    images = calibration_images(load_coco(data), settings)
+    quantised = quantise(model, images, settings.percentile, output_limits(trained))
+    path = folder / "models" / "smoke.tflite"
+    write_model(quantised, trained, path, {}, size)
+    return measure(path, checkpoint, load_coco(val))
 
 
 @click.command()

@@ -136,12 +136,13 @@ def _set_anchors(network: DetectionNetwork, file: Path) -> None:
         ) from error
 
 
-def _record(config: Config, run: Run) -> dict[str, Any]:
-    """What this run came from, and where it started from a checkpoint, what that came from."""
+@rank_zero_only
+def _write_record(config: Config, run: Run) -> None:
+    """Write what this run came from, and where it started from a checkpoint, what that came from."""
     record = provenance(asdict(config), [run.data, run.val])
     if run.start is not None:
         record["start"] = run_record(run.start)
-    return record
+    (run.output / "run.json").write_text(json.dumps(record, indent=2) + "\n")
 
 
 def train(config: Config, run: Run) -> None:
@@ -150,8 +151,7 @@ def train(config: Config, run: Run) -> None:
     torch.set_float32_matmul_precision("medium")
     trainee = Trainee(config, build_network(config, run), load_coco(run.val))
     run.output.mkdir(parents=True, exist_ok=True)
-    if rank_zero_only.rank == 0:
-        (run.output / "run.json").write_text(json.dumps(_record(config, run), indent=2) + "\n")
+    _write_record(config, run)
     pictures = TrainingSet(
         load_coco(run.data), config.size, config.augment, config.incorrect_weight, config.seed
     )

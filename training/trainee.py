@@ -105,9 +105,7 @@ class Trainee(lightning.LightningModule):
             image = sample_picture(self._val_images[index], found[index], self.config.size)
             for logger in self.loggers:
                 if isinstance(logger, TensorBoardLogger):
-                    logger.experiment.add_image(
-                        f"val/{index}", image, self.current_epoch, dataformats="HWC"
-                    )
+                    logger.experiment.add_image(f"val/{index}", image, self.current_epoch, dataformats="HWC")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Lightning's hook: a checkpoint says what it is of."""

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from pi_mask.errors import InputError
 from training.augment import AugmentConfig, Sample
 from training.data import LABELS, Picture, TrainingSet, collate, load_coco, read_rgb
 
@@ -19,15 +20,16 @@ CATEGORIES = [
     {"id": 3, "name": "with_mask"},
     {"id": 5, "name": "without_mask"},
 ]
+SIZE = {"width": 60, "height": 40}
 
 
 def save(folder: Path, **changes: Any) -> Path:
     """Write a COCO file of three pictures from two sources, with some keys replaced."""
     content = {
         "images": [
-            {"id": 1, "file_name": "a.png", "source": "three"},
-            {"id": 2, "file_name": "b.png", "source": "two"},
-            {"id": 9, "file_name": "c.png", "source": "three"},
+            {"id": 1, "file_name": "a.png", **SIZE, "source": "three"},
+            {"id": 2, "file_name": "b.png", **SIZE, "source": "two"},
+            {"id": 9, "file_name": "c.png", **SIZE, "source": "three"},
         ],
         "annotations": [
             {"id": 1, "image_id": 2, "category_id": 3, "bbox": [4, 6, 10, 20]},
@@ -71,7 +73,7 @@ def test_a_source_without_incorrect_knows_two_classes(tmp_path: Path) -> None:
 
 def test_pictures_without_a_source_share_one(tmp_path: Path) -> None:
     """Where no source is named, all pictures count as one source's."""
-    images = [{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "b.png"}]
+    images = [{"id": 1, "file_name": "a.png", **SIZE}, {"id": 2, "file_name": "b.png", **SIZE}]
 
     pictures = load_coco(save(tmp_path, images=images))
 
@@ -83,7 +85,8 @@ def test_an_unknown_category_is_named(tmp_path: Path) -> None:
     path = save(tmp_path, categories=[*CATEGORIES, {"id": 8, "name": "face shield"}])
 
     with pytest.raises(
-        ValueError, match=r"categories \['face shield'\] are none of \['with_mask', 'without_mask', "
+        InputError,
+        match=r"categories \['face shield'\] are none of \['incorrect', 'with_mask', 'without_mask'\]\. ",
     ):
         load_coco(path)
 
@@ -103,9 +106,7 @@ def test_an_unreadable_picture_is_named(tmp_path: Path, content: bytes | None) -
     if content is not None:
         path.write_bytes(content)
 
-    with pytest.raises(
-        ValueError, match=r"broken\.jpg cannot be read; remove it from the annotations or restore"
-    ):
+    with pytest.raises(InputError, match=r"broken\.jpg cannot be read\. Remove it .* or restore it\.$"):
         read_rgb(path)
 
 
@@ -157,7 +158,7 @@ def test_mosaics_can_be_switched_off_and_on(tmp_path: Path) -> None:
 
     counts = [max(len(data[i][1].labels) for i in range(20))]
     for is_on in (False, True):
-        data.use_mosaic(is_on)
+        data.begin(0, 64, use_mosaic=is_on)
         counts.append(max(len(data[i][1].labels) for i in range(20)))
 
     assert counts[0] > 1

@@ -13,9 +13,11 @@ from torch import Tensor
 
 from pi_mask.types import BoundingBox
 from training.loss import IGNORED, DetectionLoss, Targets, giou
-from training.networks.ssd import STRIDES, SsdMobileNetV2
+from training.networks.base import Maps
+from training.networks.ssd import SsdMobileNetV2
 
 SIDE = 64
+STRIDES = SsdMobileNetV2.strides
 CORNER, LENGTH = st.integers(-30, 30), st.integers(1, 30)
 
 
@@ -97,7 +99,7 @@ def targets(*pictures: Sequence[Face]) -> Targets:
 
 
 @dataclass(frozen=True, slots=True)
-class Maps:
+class Outputs:
     """Outputs of an untrained network, ready to receive gradients."""
 
     scores: list[Tensor]
@@ -105,7 +107,7 @@ class Maps:
 
     def loss(self, wanted: Targets) -> dict[str, Tensor]:
         """Loss and gradients for these targets."""
-        parts = DetectionLoss(SIDE, SIDE)(self.scores, self.boxes, wanted)
+        parts = DetectionLoss(SIDE, SIDE)(Maps(self.scores, self.boxes, []), wanted)
         parts["loss"].backward()
         return {name: value.detach() for name, value in parts.items()}
 
@@ -123,7 +125,7 @@ def flat(maps: Sequence[Tensor]) -> Tensor:
     return torch.cat([x.flatten(2) for x in maps], dim=2).transpose(1, 2)
 
 
-def maps(pictures: int = 1, seed: int = 0) -> Maps:
+def maps(pictures: int = 1, seed: int = 0) -> Outputs:
     """Random outputs: scores of a few percent, boxes of about two strides to each side."""
     generator = torch.Generator().manual_seed(seed)
 
@@ -131,7 +133,7 @@ def maps(pictures: int = 1, seed: int = 0) -> Maps:
         sizes = [(pictures, channels, SIDE // stride, SIDE // stride) for stride in STRIDES]
         return [(torch.randn(size, generator=generator) * 0.5 + mean).requires_grad_() for size in sizes]
 
-    return Maps(level(3, -3.0), level(4, 0.7))
+    return Outputs(level(3, -3.0), level(4, 0.7))
 
 
 FACES = (Face((4, 6, 30, 40), 0), Face((28, 20, 62, 60), 1), Face((40, 2, 52, 14), 2))
@@ -293,7 +295,7 @@ def test_padding_is_no_face() -> None:
 
 def test_absurd_outputs_have_a_finite_loss() -> None:
     """Scores and distances far out of range give numbers, as they may in a run's first steps."""
-    made = Maps(
+    made = Outputs(
         [torch.full((1, 3, SIDE // s, SIDE // s), 80.0, requires_grad=True) for s in STRIDES],
         [torch.full((1, 4, SIDE // s, SIDE // s), 80.0, requires_grad=True) for s in STRIDES],
     )
@@ -313,7 +315,7 @@ def test_a_few_steps_learn_one_batch() -> None:
     images, wanted = torch.rand(2, 3, SIDE, SIDE), targets(FACES[:1], FACES[1:])
     history = []
     for _ in range(12):
-        parts = loss(*network(images), wanted)
+        parts = loss(network(images), wanted)
         optimizer.zero_grad()
         parts["loss"].backward()
         optimizer.step()

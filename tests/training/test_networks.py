@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from training.networks.base import Exported, cell_centres
 from training.networks.mobilenet_v2 import MobileNetV2Features
-from training.networks.ssd import ExportedSsd, SsdMobileNetV2, cell_centres
-from training.torch_interpreter import TorchInterpreter, ssd_head, ssd_spec
+from training.networks.ssd import SsdMobileNetV2
+from training.torch_interpreter import TorchInterpreter, float_spec
 
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
@@ -84,34 +85,35 @@ def test_a_step_leaves_the_frozen_layers_alone() -> None:
 def test_maps_have_the_sizes_of_their_strides(network: SsdMobileNetV2, height: int, width: int) -> None:
     """Scores have three channels and boxes four, at strides 8, 16 and 32, for any multiple of 32."""
     with torch.inference_mode():
-        scores, boxes = network(torch.zeros(1, 3, height, width))
+        maps = network(torch.zeros(1, 3, height, width))
 
     expected = [(height // stride, width // stride) for stride in (8, 16, 32)]
-    assert [tuple(x.shape) for x in scores] == [(1, 3, *size) for size in expected]
-    assert [tuple(x.shape) for x in boxes] == [(1, 4, *size) for size in expected]
+    assert [tuple(x.shape) for x in maps.scores] == [(1, 3, *size) for size in expected]
+    assert [tuple(x.shape) for x in maps.boxes] == [(1, 4, *size) for size in expected]
+    assert maps.objectness == []
 
 
 def test_a_fresh_network_sees_nobody(network: SsdMobileNetV2) -> None:
     """At the start every cell says about one percent, focal loss's prior."""
     with torch.inference_mode():
-        scores, _ = network(torch.rand(1, 3, 64, 64))
+        maps = network(torch.rand(1, 3, 64, 64))
 
-    means = [float(x.sigmoid().mean()) for x in scores]
+    means = [float(x.sigmoid().mean()) for x in maps.scores]
 
     assert means == pytest.approx([0.01] * 3, abs=0.005)
 
 
 def test_exported_outputs_are_in_the_manifests_order(network: SsdMobileNetV2) -> None:
     """What is converted gives scores level by level, then boxes, as head and spec of the manifest say."""
-    spec = ssd_spec(64)
+    spec = float_spec(network, 64)
     with torch.inference_mode():
         image = torch.rand(1, 3, 64, 64)
-        outputs, (scores, boxes) = ExportedSsd(network)(image), network(image)
+        outputs, maps = Exported(network)(image), network(image)
 
     channels_last = [(1, *x.shape[2:], x.shape[1]) for x in outputs]
     assert channels_last == [tensor.shape for tensor in spec.outputs]
-    named = {"scores": scores, "boxes": boxes}
-    levels = enumerate(ssd_head().levels)
+    named = {"scores": maps.scores, "boxes": maps.boxes}
+    levels = enumerate(network.head().levels)
     places = [(named[kind][i], outputs[at]) for i, level in levels for kind, at in level.outputs.items()]
     assert len(places) == 6
     assert all(torch.equal(expected, got) for expected, got in places)
@@ -128,15 +130,15 @@ def test_the_interpreter_gives_channels_last_of_scaled_bytes(network: SsdMobileN
         (t.shape, t.dtype) for t in interpreter.spec.outputs
     ]
     with torch.inference_mode():
-        scores, _ = network(image.permute(0, 3, 1, 2) / 255.0)
-    torch.testing.assert_close(torch.from_numpy(outputs[0]), scores[0].permute(0, 2, 3, 1))
+        maps = network(image.permute(0, 3, 1, 2) / 255.0)
+    torch.testing.assert_close(torch.from_numpy(outputs[0]), maps.scores[0].permute(0, 2, 3, 1))
     interpreter.close()
     interpreter.close()
 
 
 def test_centres_follow_the_flattened_maps() -> None:
     """Cells are counted row by row, level by level; a cell's centre is half a stride into it."""
-    centres, strides = cell_centres(32, 64)
+    centres, strides = cell_centres(32, 64, (8, 16, 32))
 
     assert strides.tolist() == [8.0] * 32 + [16.0] * 8 + [32.0] * 2
     assert centres[:9].tolist() == [[4 + 8 * i, 4] for i in range(8)] + [[4, 12]]

@@ -51,9 +51,9 @@ class MobileNetV2Features(nn.Module):
 
     Args:
         width: Multiple of the paper's channels; ImageNet's weights are for 1.0.
-        n_frozen: So many first layers keep their weights and statistics. Edges and colours serve faces as they
-            serve ImageNet, and the backward pass of the first four, at strides 2 and 4, costs more than all the
-            rest (54 % of a step on two CPU cores).
+        n_frozen: So many first layers keep their weights and statistics. Edges and colours serve faces as
+            they serve ImageNet, and the backward pass of the first four, at strides 2 and 4, costs more than
+            all the rest (54 % of a step on two CPU cores).
     """
 
     def __init__(self, width: float = 1.0, n_frozen: int = 4) -> None:

@@ -29,7 +29,8 @@ def load_slim(network: nn.Module, state: Mapping[str, Tensor]) -> None:
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip()[:120]
         raise ModelError(
-            f"The weights are not those of a {type(network).__name__} ({first}). Name their network with --network."
+            f"The weights are not those of a {type(network).__name__} ({first}). "
+            "Name their network with --network."
         ) from error
 
 

@@ -25,9 +25,7 @@ class _Branch(nn.Sequential):
     """Two separable convolutions and the prediction, for one level and one kind."""
 
     def __init__(self, width: int, outputs: int, bias: float) -> None:
-        super().__init__(
-            _separable(width, width), _separable(width, width), prediction(width, outputs, bias)
-        )
+        super().__init__(_separable(width, width), _separable(width, width), prediction(width, outputs, bias))
 
 
 class SsdMobileNetV2(DetectionNetwork):
@@ -69,7 +67,7 @@ class SsdMobileNetV2(DetectionNetwork):
 
 
 class SsdMobileNetV2Nano(SsdMobileNetV2):
-    """Half as wide: 0.6 million weights. Nothing is frozen, for there are no ImageNet weights of this width."""
+    """Half as wide: 0.6 million weights. Nothing is frozen: there are no ImageNet weights of this width."""
 
     description = "SSD-MobileNetV2-FPN-lite at width 0.5, anchor-free, int8"
     takes_imagenet = False

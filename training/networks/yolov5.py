@@ -1,10 +1,10 @@
 """YOLOv5 in version 6.0's published shape, for int8 and the Edge TPU.
 
 Own code after the description of the architecture: cross-stage partial blocks (CSPNet, Wang et al. 2020) with
-three convolutions, a fast spatial pyramid pooling at the end of the backbone (SPP, He et al. 2015), a neck that
-goes up and down again (PANet, Liu et al. 2018), three anchors a cell (YOLOv3, Redmon and Farhadi 2018). Unlike
-there the activation is ReLU6, and boxes, objectness and scores are outputs of their own: each has its own
-scale in int8.
+three convolutions, a fast spatial pyramid pooling at the end of the backbone (SPP, He et al. 2015), a neck
+that goes up and down again (PANet, Liu et al. 2018), three anchors a cell (YOLOv3, Redmon and Farhadi 2018).
+Unlike there the activation is ReLU6, and boxes, objectness and scores are outputs of their own: each has its
+own scale in int8.
 """
 
 from __future__ import annotations
@@ -116,9 +116,14 @@ class YoloV5(DetectionNetwork):
     def _add_heads(self, widths: tuple[int, ...], n_labels: int, anchors: Anchors) -> None:
         """A face has one label of three at first; its box is its anchor."""
         share = -math.log(n_labels - 1) if n_labels > 1 else 0.0
-        for kind, depth, bias in (("scores", n_labels, share), ("boxes", 4, 0.0), ("objectness", 1, PRIOR_LOGIT)):
+        for kind, depth, bias in (
+            ("scores", n_labels, share),
+            ("boxes", 4, 0.0),
+            ("objectness", 1, PRIOR_LOGIT),
+        ):
             heads = (
-                prediction(width, depth * len(level), bias) for width, level in zip(widths, anchors, strict=True)
+                prediction(width, depth * len(level), bias)
+                for width, level in zip(widths, anchors, strict=True)
             )
             self.add_module(kind, nn.ModuleList(heads))
 
@@ -152,9 +157,7 @@ class YoloV5(DetectionNetwork):
 
     def level_anchors(self) -> Anchors:
         """Anchors per level in input pixels."""
-        return tuple(
-            tuple((round(w, 2), round(h, 2)) for w, h in level) for level in self.anchors.tolist()
-        )
+        return tuple(tuple((round(w, 2), round(h, 2)) for w, h in level) for level in self.anchors.tolist())
 
 
 def _down(inputs: int, outputs: int, depth: int) -> nn.Sequential:
