@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TextIO
 
 import click
 
@@ -25,15 +26,22 @@ def say(line: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        _discard_stdout()
+        _discard(sys.stdout)
         raise OutputError(
             f"Standard output cannot be written: {error.strerror}. Free some space, or send it elsewhere."
         ) from error
 
 
 def tell(line: str) -> None:
-    """Write one line that is not part of the result."""
-    click.echo(line, err=True)
+    """Write one line that is not part of the result.
+
+    Where it cannot be written, on a full disk or to a reader who has gone, nobody can be told that either: a
+    log is no reason to leave a door.
+    """
+    try:
+        click.echo(line, err=True)
+    except OSError:
+        _discard(sys.stderr)
 
 
 def configure_logging(level: str) -> None:
@@ -93,7 +101,7 @@ def clear_line() -> None:
     click.echo("\r\x1b[2K", nl=False, err=True)
 
 
-def _discard_stdout() -> None:
-    """What is still buffered would fail again at exit."""
+def _discard(stream: TextIO) -> None:
+    """Send a stream that failed nowhere: what is still buffered would fail again at exit."""
     with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -100,8 +100,8 @@ def taken() -> dict[str, int]:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return {
         "rss_kib": pages * os.sysconf("SC_PAGE_SIZE") // 1024,
-        "open_files": len(os.listdir("/proc/self/fd")),
-        "threads": len(os.listdir("/proc/self/task")),
+        "open_files": len(list(Path("/proc/self/fd").iterdir())),
+        "threads": len(list(Path("/proc/self/task").iterdir())),
     }
 
 

@@ -52,16 +52,18 @@ def test_an_unplugged_pi_camera_ends_the_process_and_a_restart_goes_on(bench: Be
 
 def test_a_network_camera_comes_back_by_itself(bench: Bench) -> None:
     """FAULT while it is away; when it is back the door judges anew without a restart."""
-    with closing(NetworkCamera()) as camera:
-        with Door(bench, "--camera", "webcam", "--source", camera.url) as door:
-            door.wait_until_open()
-            camera.go_away()
-            door.wait_for("fault")
-            door.wait(blinks_red)
-            camera.come_back()
-            door.wait_for("mask")
-            door.wait_until_open()
-            code = door.end()
+    with (
+        closing(NetworkCamera()) as camera,
+        Door(bench, "--camera", "webcam", "--source", camera.url) as door,
+    ):
+        door.wait_until_open()
+        camera.go_away()
+        door.wait_for("fault")
+        door.wait(blinks_red)
+        camera.come_back()
+        door.wait_for("mask")
+        door.wait_until_open()
+        code = door.end()
 
     assert (code, door.seen.lit) == (0, set())
     away = [line for line in door.seen.log if "is lost" in line]

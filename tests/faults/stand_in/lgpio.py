@@ -5,6 +5,8 @@ when its holder dies, the level stays. Each change of an output is a line "wall-
 file descriptor FAULTS_GPIO_FD.
 """
 
+# ruff: noqa: D103  the functions do what those of the real module do
+
 from __future__ import annotations
 
 import fcntl

@@ -1,0 +1,109 @@
+"""See what the door does when its files are damaged or the disk is full."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from pi_mask.types import MaskLabel
+from tests.colour_model import save_video
+from tests.faults.door import Bench, Door
+
+RUBBISH = b"\0\xff rubbish"
+
+
+def judges_on(door: Door, bench: Bench) -> None:
+    """See that somebody goes and comes, and is let in anew."""
+    bench.shows()
+    door.wait_for("idle")
+    bench.shows("with_mask")
+    door.wait_for("mask")
+    door.wait_until_open()
+
+
+@pytest.mark.parametrize("damaged", ["model", "manifest", "configuration"])
+def test_damaged_files_stop_the_next_start_only(bench: Bench, model: Path, damaged: str) -> None:
+    """The running door goes on; a start without them ends dark, with a line that names the file."""
+    file = {"model": model, "manifest": model.with_suffix(".json"), "configuration": bench.config}[damaged]
+    whole = file.read_bytes()
+    bench.shows("with_mask")
+    with Door(bench) as door:
+        door.wait_until_open()
+        file.write_bytes(whole[: len(whole) // 2] + RUBBISH)
+        judges_on(door, bench)
+        code = door.end()
+    with Door(bench, environment=bench.service) as refused:
+        refused_code = refused.code()
+    file.write_bytes(whole)
+    with Door(bench) as again:
+        again.wait_until_open()
+
+    expected = 2 if damaged == "configuration" else 4
+    assert (code, refused_code) == (0, expected)
+    assert "fault" not in door.seen.verdicts
+    errors = [line for line in refused.seen.log if line.startswith("Error: ")]
+    assert len(errors) == 1
+    assert str(file) in errors[0]
+    assert ("green", True) not in refused.seen.pins
+    assert ("relay", True) not in refused.seen.pins
+    assert refused.seen.lit == set()
+
+
+def full_disk() -> None:
+    """Let no file grow beyond a few bytes; that is what an unprivileged process can have of a full disk."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8, 8))
+
+
+def test_a_full_disk_changes_nothing_at_the_door(bench: Bench) -> None:
+    """The door needs no file; one warning says what a crash would now leave behind."""
+    bench.shows("with_mask")
+    with Door(bench, environment=bench.service, limit=full_disk) as door:
+        door.wait_until_open()
+        judges_on(door, bench)
+        code = door.end()
+
+    assert (code, bench.lit) == (0, set())
+    warnings = [line for line in door.seen.log if line.startswith("Warning: ")]
+    assert warnings == [
+        f"Warning: {bench.runtime / 'wiring.json.part'} cannot be written: File too large. "
+        "Outputs stay on after a crash. Free some memory."
+    ]
+
+
+def run_into(bench: Bench, *arguments: object, stdout: Path, stderr: Path) -> int:
+    """Run the door to the end of a recording, with its output going to files; return its exit code."""
+    command = [sys.executable, "-m", "pi_mask", "run", "--config", bench.config, *arguments]
+    with stdout.open("wb") as out, stderr.open("wb") as err:
+        return subprocess.run(
+            list(map(str, command)),
+            stdout=out,
+            stderr=err,
+            env=bench.environment({"FAULTS_GPIO_FD": "2"}),
+            cwd=bench.folder / "home",
+            check=False,
+        ).returncode
+
+
+def test_output_that_goes_to_a_full_disk(bench: Bench, tmp_path: Path) -> None:
+    """Results that cannot be written end the program, dark, with a line; a log that cannot be does not."""
+    video = save_video(tmp_path / "film.mp4", (), *[(MaskLabel.WITH_MASK,)] * 6)
+    play = partial(run_into, bench, "--camera", "files", "--source", video, "--indicator", "console")
+    kept, full = tmp_path / "kept", Path("/dev/full")
+
+    code_of_results = play("--json", stdout=full, stderr=kept)
+    line = kept.read_text().splitlines()[-1]
+    code_of_log = play(stdout=kept, stderr=full)
+    verdicts = [line.split()[1] for line in kept.read_text().splitlines()]
+
+    assert code_of_results == 1
+    assert line == (
+        "Error: Standard output cannot be written: No space left on device. "
+        "Free some space, or send it elsewhere."
+    )
+    assert (code_of_log, verdicts) == (0, ["IDLE", "CHECKING", "MASK"])
