@@ -1,0 +1,283 @@
+"""Hold the check of a data set, as a user runs it, to finding what is wrong and to saying so."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from pi_mask.types import BoundingBox, MaskLabel
+from tests.training.checks.scenes import FACE, annotated, coco, face, save, scene
+from training.annotations import Face
+from training.check import main
+from training.checks.counts import SIZES_PX, size_bin
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a check said; ``report`` is its JSON."""
+
+    code: int
+    out: str
+    err: str
+    report: dict[str, Any]
+
+    @property
+    def findings(self) -> list[tuple[str, list[str]]]:
+        """Kind and pictures of each finding."""
+        return [(finding["kind"], finding["pictures"]) for finding in self.report["findings"]]
+
+
+def run(*arguments: object) -> Outcome:
+    """Check with these arguments."""
+    result = CliRunner().invoke(main, [*map(str, arguments), "--json"])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    lines = result.stdout.splitlines()
+    return Outcome(result.exit_code, result.stdout, result.stderr, json.loads(lines[0]) if lines else {})
+
+
+def test_good_data_pass(tmp_path: Path) -> None:
+    """Nothing wrong: exit code 0, no finding, and everything counted."""
+    for index in range(3):
+        save(tmp_path, f"{index}.jpg", scene(index))
+    ignored = Face(BoundingBox(100, 10, 120, 40), None)
+    images = [
+        annotated("0.jpg", FACE, face(MaskLabel.INCORRECT, 90), source="b", group="g"),
+        annotated("1.jpg", ignored, source="a", group="g", is_synthetic=True),
+        annotated("2.jpg", source="a"),
+    ]
+
+    outcome = run(coco(tmp_path, "train.json", *images))
+
+    assert (outcome.code, outcome.err, outcome.findings) == (0, "", [])
+    counts = outcome.report["files"]["train.json"]
+    assert (counts["pictures"], counts["without_faces"], counts["synthetic"], counts["groups"]) == (
+        3,
+        1,
+        1,
+        2,
+    )
+    assert counts["faces"] == {"with_mask": 1, "without_mask": 0, "incorrect": 1, "ignore": 1}
+    assert counts["sources"]["a"] == {
+        **{"pictures": 2, "with_mask": 0, "without_mask": 0, "incorrect": 0},
+        "ignore": 1,
+    }
+    assert counts["sizes_px"]["with_mask"]["32"] == counts["sizes_px"]["ignore"]["16"] == 1
+
+
+BAD_BOXES = {
+    "empty box": BoundingBox(20, 20, 20, 60),
+    "box outside the picture": BoundingBox(120, 20, 170, 80),
+    "box of an odd shape": BoundingBox(10, 10, 150, 40),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_BOXES)
+def test_boxes_that_cannot_be_right_are_found(tmp_path: Path, kind: str) -> None:
+    """Empty boxes and boxes outside are errors; a very long one is worth a look."""
+    save(tmp_path, "a.jpg", scene(1))
+    bad = Face(BAD_BOXES[kind], MaskLabel.WITH_MASK)
+
+    outcome = run(coco(tmp_path, "train.json", annotated("a.jpg", bad)))
+
+    assert outcome.findings == [(kind, ["train.json: a.jpg"])]
+    assert outcome.code == (0 if kind == "box of an odd shape" else 1)
+
+
+def test_the_edge_and_rounding_are_no_error(tmp_path: Path) -> None:
+    """A box that ends at the edge, or a pixel beyond, is right."""
+    save(tmp_path, "a.jpg", scene(1))
+    edge = Face(BoundingBox(110, 60, 160.9, 121), MaskLabel.WITH_MASK)
+
+    assert run(coco(tmp_path, "train.json", annotated("a.jpg", edge))).findings == []
+
+
+def test_the_same_box_twice_is_found(tmp_path: Path) -> None:
+    """Two labels for one face are worth a look."""
+    save(tmp_path, "a.jpg", scene(1))
+    twice = annotated("a.jpg", FACE, Face(BoundingBox(20, 20, 60, 71), MaskLabel.WITHOUT_MASK))
+
+    assert run(coco(tmp_path, "train.json", twice)).findings == [("same box twice", ["train.json: a.jpg"])]
+
+
+def test_pictures_that_do_not_fit_are_found(tmp_path: Path) -> None:
+    """Missing, damaged, of another size, on their side, listed twice: each an error of its own."""
+    save(tmp_path, "size.jpg", scene(1, (200, 120)))
+    save(tmp_path, "side.jpg", scene(2, (120, 160)))
+    save(tmp_path, "twice.jpg", scene(3))
+    save(tmp_path, "damaged.jpg", scene(4)).write_bytes(b"\xff\xd8\xff\xe0 cut")
+    names = ("missing.jpg", "damaged.jpg", "size.jpg", "side.jpg", "twice.jpg", "twice.jpg")
+
+    outcome = run(coco(tmp_path, "train.json", *map(annotated, names)))
+
+    assert outcome.code == 1
+    assert [finding for finding in outcome.findings if "near" not in finding[0]] == [
+        ("picture listed twice", ["train.json: twice.jpg"]),
+        ("unreadable picture", ["train.json: missing.jpg"]),
+        ("unreadable picture", ["train.json: damaged.jpg"]),
+        ("size differs from the annotation", ["train.json: size.jpg"]),
+        ("sides swapped against the annotation", ["train.json: side.jpg"]),
+    ]
+
+
+def test_a_turned_picture_is_found(tmp_path: Path) -> None:
+    """EXIF that turns a picture is worth a look: annotation tools differ in whether they heed it."""
+    path = save(tmp_path, "a.jpg", scene(1))
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x03\0\0\0\0\0\0\0"
+    data = path.read_bytes()
+    path.write_bytes(data[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + data[2:])
+
+    outcome = run(coco(tmp_path, "train.json", annotated("a.jpg", FACE)))
+
+    assert (outcome.code, outcome.findings) == (0, [("EXIF orientation", ["train.json: a.jpg"])])
+    assert outcome.report["findings"][0]["detail"].startswith("3: boxes must be those of the upright")
+
+
+def test_a_picture_in_both_files_is_an_error_that_names_the_pair(tmp_path: Path) -> None:
+    """The same scene on both sides: exit code 1, both pictures named, and how to split again."""
+    save(tmp_path, "a.jpg", scene(1))
+    save(tmp_path, "b.jpg", np.ascontiguousarray(scene(1)[:, ::-1]), quality=40)
+    save(tmp_path, "c.jpg", scene(2))
+    train = coco(tmp_path, "train.json", annotated("a.jpg"), annotated("c.jpg"))
+    val = coco(tmp_path, "val.json", annotated("b.jpg"))
+
+    outcome = run(train, val)
+
+    assert outcome.findings == [("near-duplicates in both files", ["train.json: a.jpg", "val.json: b.jpg"])]
+    assert outcome.report["findings"][0]["detail"].endswith(", mirrored")
+    assert (outcome.code, outcome.report["errors"]) == (1, 1)
+    assert outcome.err == (
+        "Error: 1 errors in the data. Correct them before training; where pictures are in both files, split "
+        "them again: python -m training.split --help.\n"
+    )
+
+
+def test_a_group_in_both_files_is_an_error(tmp_path: Path) -> None:
+    """Pictures of one person on both sides leak even where they look different."""
+    for index in range(3):
+        save(tmp_path, f"{index}.jpg", scene(index))
+    train = coco(tmp_path, "train.json", annotated("0.jpg", group="anna"), annotated("1.jpg"))
+    val = coco(tmp_path, "val.json", annotated("2.jpg", group="anna"))
+
+    outcome = run(train, val)
+
+    assert (outcome.code, outcome.findings) == (
+        1,
+        [("group in both files", ["train.json: 0.jpg", "val.json: 2.jpg"])],
+    )
+
+
+def test_near_duplicates_of_one_file_belong_to_one_group(tmp_path: Path) -> None:
+    """Within a file a copy is fine, but a later split must know: worth a look unless they share a group."""
+    save(tmp_path, "a.jpg", scene(1))
+    save(tmp_path, "b.jpg", scene(1), quality=60)
+    apart = coco(tmp_path, "apart.json", annotated("a.jpg", source="x"), annotated("b.jpg", source="y"))
+    together = coco(tmp_path, "together.json", *(annotated(name, group="g") for name in ("a.jpg", "b.jpg")))
+
+    found = run(apart)
+
+    assert (found.code, found.findings) == (
+        0,
+        [("near-duplicates in different groups", ["apart.json: a.jpg", "apart.json: b.jpg"])],
+    )
+    assert run(together).findings == []
+
+
+@pytest.mark.parametrize("is_mirrored", [False, True], ids=["", "mirrored"])
+def test_copies_that_are_annotated_differently_are_found(tmp_path: Path, is_mirrored: bool) -> None:
+    """Of two copies of a picture, one at half the size, one label and one face differ."""
+    large, small = scene(1, (320, 240)), scene(1)
+    save(tmp_path, "a.jpg", large)
+    save(tmp_path, "b.jpg", np.ascontiguousarray(small[:, ::-1]) if is_mirrored else small)
+    mask, bare = MaskLabel.WITH_MASK, MaskLabel.WITHOUT_MASK
+    first = annotated("a.jpg", face(mask, 20, 60), face(mask, 200, 60), size=(320, 240), group="g")
+    copied = Face(BoundingBox(10, 10, 40, 46), bare)
+    if is_mirrored:
+        copied = Face(BoundingBox(120, 10, 150, 46), bare)
+
+    outcome = run(coco(tmp_path, "train.json", first, annotated("b.jpg", copied, group="g")))
+
+    both = ["train.json: a.jpg", "train.json: b.jpg"]
+    assert outcome.findings == [("copies differ in their faces", both), ("copies differ in a label", both)]
+    assert [finding["detail"] for finding in outcome.report["findings"]] == [
+        "1 of 2 and 1 faces are in one copy only",
+        "with_mask and without_mask at 20 20",
+    ]
+
+
+def test_the_report_is_written_as_text_and_pictures(tmp_path: Path) -> None:
+    """The folder holds text, JSON, charts and sheets that are PNG files of the promised contents."""
+    for index in range(3):
+        save(tmp_path, f"{index}.jpg", scene(index))
+    images = [annotated(f"{index}.jpg", face(label)) for index, label in enumerate(MaskLabel)]
+    bad = annotated("missing.jpg", Face(BoundingBox(20, 20, 20, 20), MaskLabel.WITH_MASK))
+    output = tmp_path / "report"
+
+    outcome = run(coco(tmp_path, "train.json", *images, bad), "--output", output)
+
+    assert outcome.code == 1
+    names = ["charts.png", "faces-incorrect.png", "faces-with_mask.png", "faces-without_mask.png"]
+    names += ["findings.png", "report.json", "report.txt", "sheet.png"]
+    assert sorted(path.name for path in output.iterdir()) == names
+    text = (output / "report.txt").read_text()
+    assert "train.json: 4 pictures in 4 groups, 0 without faces, 0 synthetic" in text
+    assert "ERROR: unreadable picture: 1\n  train.json: missing.jpg  (" in text
+    assert json.loads((output / "report.json").read_text()) == outcome.report
+    sheets = {name: cv2.imread(str(output / name)) for name in names if name.endswith("png")}
+    assert all(sheet is not None for sheet in sheets.values())
+    tile = sheets["faces-incorrect.png"][:180, :180]
+    orange = (tile[..., 2] == 230) & (tile[..., 1] == 159) & (tile[..., 0] == 0)
+    assert orange.sum() > 100  # the box is drawn in the label's colour
+    assert sheets["sheet.png"].shape[1] == 4 * 180
+
+
+def test_sheets_show_every_source(tmp_path: Path) -> None:
+    """However large another source is, each has its pictures on the sheet."""
+    images = [annotated(f"{index}.jpg", source="large" if index else "tiny") for index in range(9)]
+    for index in range(9):
+        save(tmp_path, f"{index}.jpg", scene(index) if index else np.full((120, 160, 3), 255, np.uint8))
+
+    run(coco(tmp_path, "train.json", *images), "--output", tmp_path / "report", "--sheet", "2")
+
+    sheet = cv2.imread(str(tmp_path / "report" / "sheet.png"))
+    assert sheet is not None
+    assert sheet.shape[1] == 2 * 180
+    whites = [(sheet[:120, left : left + 160] > 250).all() for left in (0, 180)]
+    assert sorted(map(bool, whites)) == [False, True]
+
+
+def test_the_text_is_for_people(tmp_path: Path) -> None:
+    """Without --json the same is printed as a table and a list."""
+    save(tmp_path, "a.jpg", scene(1))
+    path = coco(tmp_path, "train.json", annotated("a.jpg", FACE))
+
+    result = CliRunner().invoke(main, [str(path)])
+
+    assert result.exit_code == 0
+    assert "Near-duplicates: 0 pairs, 0 across sources, 0 mirrored" in result.stdout
+    assert result.stdout.endswith("Nothing wrong was found.\n")
+
+
+def test_a_damaged_coco_file_ends_the_check(tmp_path: Path) -> None:
+    """One line, exit code 1; the same file twice is exit code 2."""
+    path = tmp_path / "train.json"
+    path.write_text('{"images": ')
+
+    assert (run(path).code, run(path).err.count("\n")) == (1, 1)
+    path = coco(tmp_path, "fine.json")
+    assert (run(path, path).code, run(path, path).err) == (
+        2,
+        "Error: A file is named twice. Name each once.\n",
+    )
+
+
+def test_sizes_fall_into_the_bin_below_them() -> None:
+    """A bin holds its lower end."""
+    assert [size_bin(side) for side in (0, 15.9, 16, 255, 256, 1000)] == [0, 0, 16, 192, 256, 256]
+    assert list(SIZES_PX) == sorted(SIZES_PX)

@@ -1,0 +1,1 @@
+"""Look for what is wrong with annotated pictures before they are trained on."""
