@@ -29,7 +29,6 @@ _CONFIG = """\
 [camera]
 width = 64
 height = 64
-timeout_s = 1.0
 [model]
 name = "{model}"
 accelerator = "cpu"
@@ -239,7 +238,8 @@ class Door:
             self.summary = document
 
     def _take_log(self, line: str) -> None:
-        self.seen.log.append(line)
+        if not line.startswith("INFO: Created Tensor"):  # LiteRT's own greeting
+            self.seen.log.append(line)
 
     def _take_pin(self, line: str) -> None:
         wall_time, number, level = line.split()

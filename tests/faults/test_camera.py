@@ -7,11 +7,13 @@ from contextlib import closing
 from tests.camera.media import NetworkCamera
 from tests.faults.door import Bench, Door, blinks_red
 
+IMPATIENT = {"PI_MASK_CAMERA_TIMEOUT_S": "0.5"}
+
 
 def test_a_frozen_camera_is_a_fault_until_it_delivers_again(bench: Bench) -> None:
     """Green and relay go out, red blinks, one warning says where to look; afterwards all looks are fresh."""
     bench.shows("with_mask")
-    with Door(bench) as door:
+    with Door(bench, environment=IMPATIENT) as door:
         door.wait_until_open()
 
         bench.switch("silent", is_on=True)
@@ -24,7 +26,7 @@ def test_a_frozen_camera_is_a_fault_until_it_delivers_again(bench: Bench) -> Non
 
     assert (code, door.seen.lit) == (0, set())
     lost = "Warning: Pi camera 0 is lost. Check its ribbon cable; it is being opened anew."
-    silent = "Warning: Pi camera 0 delivered no frame for 1 s. Check its ribbon cable."
+    silent = "Warning: Pi camera 0 delivered no frame for 0.5 s. Check its ribbon cable."
     assert {lost, silent, "Info: Pi camera 0 is back."} <= set(door.seen.log)
     after_it = door.seen.verdicts[door.seen.verdicts.index("fault") :]
     assert after_it[:3] == ["fault", "idle", "checking"]
@@ -33,7 +35,7 @@ def test_a_frozen_camera_is_a_fault_until_it_delivers_again(bench: Bench) -> Non
 def test_an_unplugged_pi_camera_ends_the_process_and_a_restart_goes_on(bench: Bench) -> None:
     """All goes out, code 3 with advice; starts fail alike until it is back, the next one judges."""
     bench.shows("with_mask")
-    with Door(bench) as door:
+    with Door(bench, environment=IMPATIENT) as door:
         door.wait_until_open()
         bench.switch("unplugged", is_on=True)
         code = door.code()
@@ -54,7 +56,7 @@ def test_a_network_camera_comes_back_by_itself(bench: Bench) -> None:
     """FAULT while it is away; when it is back the door judges anew without a restart."""
     with (
         closing(NetworkCamera()) as camera,
-        Door(bench, "--camera", "webcam", "--source", camera.url) as door,
+        Door(bench, "--camera", "webcam", "--source", camera.url, environment=IMPATIENT) as door,
     ):
         door.wait_until_open()
         camera.go_away()

@@ -26,10 +26,10 @@ def judges_on(door: Door, bench: Bench) -> None:
     door.wait_until_open()
 
 
-@pytest.mark.parametrize("damaged", ["model", "manifest", "configuration"])
+@pytest.mark.parametrize("damaged", ["model", "configuration"])
 def test_damaged_files_stop_the_next_start_only(bench: Bench, model: Path, damaged: str) -> None:
     """The running door goes on; a start without them ends dark, with a line that names the file."""
-    file = {"model": model, "manifest": model.with_suffix(".json"), "configuration": bench.config}[damaged]
+    file = {"model": model, "configuration": bench.config}[damaged]
     whole = file.read_bytes()
     bench.shows("with_mask")
     with Door(bench) as door:

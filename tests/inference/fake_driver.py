@@ -17,17 +17,18 @@ USB_PATH = "/sys/bus/usb/devices/2-1"
 
 def compile_fake_driver(directory: Path) -> Path:
     """Compile the library into a directory; without a C compiler, skip here and fail in CI."""
+    return compile_library(SOURCE, directory / "libfakeedgetpu.so")
+
+
+def compile_library(source: Path, library: Path, *options: str) -> Path:
+    """Compile a shared library from one file; without a C compiler, skip here and fail in CI."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
-        reason = (
-            "No C compiler found for the stand-in of libedgetpu. Install gcc (apt install gcc libc6-dev)."
-        )
+        reason = f"No C compiler found for {source.name}. Install gcc (apt install gcc libc6-dev)."
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    library = directory / "libfakeedgetpu.so"
     flags = ["-shared", "-fPIC", "-O1", "-std=gnu11", "-Wall", "-Wextra", "-Werror"]
-    built = subprocess.run(
-        [compiler, *flags, "-o", str(library), str(SOURCE)], capture_output=True, text=True, check=False
-    )
+    command = [compiler, *flags, "-o", str(library), str(source), *options]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
     return library
 
