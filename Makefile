@@ -26,10 +26,10 @@ TRAINING_ENV := MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=1717986
 	MALLOC_TOP_PAD_=1073741824 GOMP_SPINCOUNT=30000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint smoke train model wheel clean
+.PHONY: help demo test lint endurance smoke train model wheel clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.demo ## show the whole door on a made-up visitor, lamps simulated; no camera needed
 	@$(RUNTIME) -m pi_mask.demo
@@ -42,6 +42,9 @@ lint: .venv-test/.installed ## format, lint and types only
 	$(TESTING) -m ruff format --check .
 	$(TESTING) -m ruff check .
 	$(TESTING) -m mypy
+
+endurance: .venv-test/.installed ## play a day in fast motion to the door, and watch its memory: 20 minutes
+	$(TESTING) -m tests.faults.endurance
 
 smoke: .venv-test/.installed ## train, quantise and evaluate on made-up data, in minutes
 	$(TRAINING_ENV) $(TESTING) -m training.smoke
