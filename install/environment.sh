@@ -1,0 +1,164 @@
+# shellcheck shell=bash
+# The Python environment, and the installation for one user on a desktop.
+#
+# Each environment has a folder of its own, named by the checksum of all that goes into it. The link `venv` is set to
+# it last. So a run that breaks off leaves the old one working, and "installed" means: the link points to the
+# folder that this checkout would make.
+
+PYTHON=
+CHANGED=no # whether a running service has to start anew
+PIP_SOURCE=()
+
+fingerprint() { # fingerprint REQUIREMENTS PYTHON_VERSION
+	(
+		cd "$SOURCE" || exit
+		printf '%s\n' "$2"
+		cat "$1"
+		if [ -n "$OFFLINE" ]; then cat "$OFFLINE"/wheels/pi_mask-*.whl; else sha256_of_tree pyproject.toml README.md LICENSE pi_mask models; fi
+	) >"$WORK/fingerprint"
+	sha256_of "$WORK/fingerprint" | cut -c 1-12
+}
+
+use_bundle() { # after this, pip takes everything from --offline's folder
+	[ -n "$OFFLINE" ] || return 0
+	PIP_SOURCE=(--no-index --find-links "$OFFLINE/wheels")
+	[ "$DRY_RUN" = no ] || return 0
+	(cd "$OFFLINE" && sha256_of --check SHA256SUMS) >>"$LOG" 2>&1 ||
+		die 1 "$OFFLINE is damaged or incomplete. Fill a new folder with ./install.sh --download. The details are in $LOG."
+}
+
+pip_install() { # pip_install PYTHON ARGUMENT…: only what is pinned by checksum, only ready-made wheels
+	local python="$1"
+	shift
+	try "The Python packages could not be installed. Check the network, then run this again; what is done is kept." \
+		"$python" -m pip install --disable-pip-version-check --no-input --no-deps --only-binary :all: --require-hashes \
+		${PIP_SOURCE[@]+"${PIP_SOURCE[@]}"} "$@"
+}
+
+make_wheel() { # make_wheel PYTHON FOLDER: a wheel of this checkout, made without pip's unpinned build environment
+	pip_install "$1" --target "$WORK/build" --requirement "$SOURCE/install/requirements/build.txt"
+	try "This folder could not be packed. Unpack pi-mask again, whole." \
+		env PYTHONPATH="$WORK/build" "$1" -m pip wheel --disable-pip-version-check --no-deps --no-index \
+		--no-build-isolation --wheel-dir "$2" "$SOURCE"
+}
+
+make_environment() { # make_environment BASE REQUIREMENTS VENV_ARGUMENT…
+	local base="$1" requirements="$SOURCE/install/requirements/$2.txt" name folder wheels="$WORK"
+	shift 2
+	name=unknown
+	[ "$DRY_RUN" = yes ] || name=$(fingerprint "$requirements" "$(python_version "$PYTHON")")
+	folder="$base/$name"
+	if [ "$(readlink "$base/venv" 2>/dev/null)" = "$name" ] && [ -x "$folder/bin/pi-mask" ]; then
+		step "Python environment: complete already"
+		return 0
+	fi
+	refuse_other_version "$base"
+	step "Python environment in $base (minutes)"
+	run rm -rf "$folder"
+	try "$PYTHON could not make an environment. Install python3-venv, then run this again." \
+		"$PYTHON" -m venv "$@" "$folder"
+	pip_install "$folder/bin/python" --requirement "$requirements"
+	if [ -n "$OFFLINE" ]; then wheels="$OFFLINE/wheels"; else make_wheel "$folder/bin/python" "$WORK"; fi
+	install_wheel "$folder" "$wheels"
+	run ln -sfn "$name" "$base/venv"
+	# shellcheck disable=SC2034 # read by device.sh
+	CHANGED=yes
+}
+
+install_wheel() { # install_wheel ENVIRONMENT FOLDER_WITH_WHEEL
+	try "pi-mask itself could not be installed. Run this again." \
+		"$1/bin/python" -m pip install --disable-pip-version-check --no-input --no-deps --no-index "$2"/pi_mask-*.whl
+	# One made-up frame through the real model: OpenCV, numpy and LiteRT all load and fit each other.
+	try "What was installed does not run on this computer. Please report it with the log." \
+		"$1/bin/pi-mask" bench --frames 1 --threads 1 --accelerator cpu --config /dev/null
+}
+
+refuse_other_version() { # refuse_other_version BASE: replacing a working one is for --upgrade
+	[ "$ACTION" = install ] && [ -x "$1/venv/bin/pi-mask" ] || return 0
+	die 2 "Another version is installed ($("$1/venv/bin/pi-mask" --version)). Replace it with ./install.sh --upgrade."
+}
+
+require_installed() { # require_installed BASE
+	[ "$ACTION" != upgrade ] || [ -x "$1/venv/bin/pi-mask" ] ||
+		die 1 "There is nothing to upgrade in $1. Run ./install.sh without --upgrade."
+}
+
+remove_old_environments() { # remove_old_environments BASE: all but the linked one; names are 12 hexadecimal digits
+	local folder current
+	current=$(readlink "$1/venv") || return 0
+	for folder in "$1"/[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]; do
+		if [ -d "$folder" ] && [ "$folder" != "$1/$current" ]; then run rm -rf "$folder"; fi
+	done
+}
+
+desktop_base() {
+	printf '%s/pi-mask\n' "${XDG_DATA_HOME:-$HOME/.local/share}"
+}
+
+install_desktop() {
+	local base
+	base=$(desktop_base)
+	check_desktop
+	check_space "$base" 900
+	require_installed "$base"
+	PYTHON=$(find_python)
+	say "Plan: pi-mask for $(id -un) on ${OS_NAME:-$KERNEL} ($ARCH)"
+	say "  Python environment   $base (${PYTHON:-Python from apt})"
+	say "  command              $HOME/.local/bin/pi-mask"
+	[ -z "$OFFLINE" ] || say "  everything from      $OFFLINE"
+	begin "$base/install.log"
+	use_bundle
+	provide_python
+	make_environment "$base" desktop
+	run mkdir -p "$HOME/.local/bin"
+	run ln -sfn "$base/venv/bin/pi-mask" "$HOME/.local/bin/pi-mask"
+	remove_old_environments "$base"
+	say "Done. Next: pi-mask run --desktop"
+	case ":$PATH:" in
+	*":$HOME/.local/bin:"*) ;;
+	*) say "$HOME/.local/bin is not on your PATH: log in again, or type $HOME/.local/bin/pi-mask." ;;
+	esac
+}
+
+provide_python() { # a Python with venv: there, or from apt if we are root
+	local python="${PYTHON:-python3}"
+	if [ -n "$PYTHON" ] && "$python" -c 'import ensurepip, venv' 2>/dev/null; then return 0; fi
+	if ! command -v apt-get >/dev/null; then
+		die 3 "Python 3.11 to 3.14 was not found. Install it from python.org, then run this again."
+	fi
+	if [ "$DRY_RUN" = no ] && [ "$(id -u)" != 0 ]; then
+		die 3 "Python 3.11 or newer with venv was not found. Run: sudo apt install python3-venv; then this again."
+	fi
+	apt_install python3 python3-venv ca-certificates
+	[ "$DRY_RUN" = yes ] || PYTHON=$(find_python)
+	[ -n "$PYTHON" ] || [ "$DRY_RUN" = yes ] ||
+		die 3 "${OS_NAME:-This system} has no Python 3.11 or newer. Use Debian 12, Ubuntu 24.04, or newer."
+	PYTHON="${PYTHON:-python3}"
+}
+
+apt_install() { # apt_install PACKAGE…
+	local options=(-o DPkg::Lock::Timeout=600) # the first boot's own upgrades may hold the lock for minutes
+	if [ -n "$OFFLINE" ] && [ -f "$OFFLINE/debs/Packages" ]; then
+		offline_apt_source
+		options+=(-o "Dir::Etc::SourceList=$WORK/apt.list" -o Dir::Etc::SourceParts=/dev/null)
+	elif [ -n "$OFFLINE" ]; then
+		die 1 "Missing: $*. $OFFLINE has no packages for this system. Fill it on a Raspberry Pi with the same system, or go online once."
+	fi
+	step "Packages from apt: $*"
+	# A power cut in the middle of apt leaves packages unpacked, and then apt refuses everything.
+	try "dpkg could not finish what it had begun. Run: sudo dpkg --configure -a" dpkg --configure -a
+	try "apt could not read its sources. Check the network, then run this again." apt-get "${options[@]}" update
+	try "apt could not install the packages. Check the network, then run this again; what is done is kept." \
+		env DEBIAN_FRONTEND=noninteractive apt-get "${options[@]}" install --yes --no-install-recommends "$@"
+}
+
+uninstall_desktop() {
+	local base config="${XDG_CONFIG_HOME:-$HOME/.config}/pi-mask"
+	base=$(desktop_base)
+	say "Plan: remove $base and $HOME/.local/bin/pi-mask$([ "$PURGE" = no ] || say ", and $config")"
+	begin /dev/null
+	run rm -rf "$base"
+	run rm -f "$HOME/.local/bin/pi-mask"
+	if [ "$PURGE" = yes ]; then run rm -rf "$config"; fi
+	say "Done.$([ "$PURGE" = yes ] || say " Your configuration, if any, is in $config; --purge removes it.")"
+}

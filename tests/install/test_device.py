@@ -1,0 +1,444 @@
+"""Tests for install.sh on a Raspberry Pi, with stand-ins for every command that acts."""
+
+from __future__ import annotations
+
+import fcntl
+import re
+
+import pytest
+
+from tests.install.stand_ins import PI_MASK, SOURCE, Computer
+
+PIP = "python -m pip install --disable-pip-version-check --no-input --no-deps"
+PINNED = f"{PIP} --only-binary :all: --require-hashes"
+DRIVER = "libedgetpu1-std_16.0tf2.19.1-1.bookworm_arm64.deb"
+RELEASE = "https://github.com/feranick/libedgetpu/releases/download/16.0TF2.19.1-1"
+LIBRARY = "/usr/local/lib/aarch64-linux-gnu"
+PACKAGES = (
+    "curl ca-certificates python3 python3-venv python3-numpy"
+    " python3-lgpio python3-libcamera python3-picamera2"
+)
+APT = [
+    "dpkg --configure -a",
+    "apt-get -o DPkg::Lock::Timeout=600 update",
+    "apt-get -o DPkg::Lock::Timeout=600 install --yes --no-install-recommends",
+]
+ENVIRONMENT = [
+    "/usr/bin/python3 -m venv --system-site-packages /opt/pi-mask/FINGERPRINT",
+    f"/opt/pi-mask/FINGERPRINT/bin/{PINNED} --requirement SOURCE/install/requirements/pi-64.txt",
+    f"/opt/pi-mask/FINGERPRINT/bin/{PINNED} --target WORK/build"
+    " --requirement SOURCE/install/requirements/build.txt",
+    "/opt/pi-mask/FINGERPRINT/bin/python -m pip wheel --disable-pip-version-check --no-deps --no-index"
+    " --no-build-isolation --wheel-dir WORK SOURCE",
+    f"/opt/pi-mask/FINGERPRINT/bin/{PIP} --no-index WORK/pi_mask-1-py3-none-any.whl",
+    "/opt/pi-mask/FINGERPRINT/bin/pi-mask bench --frames 1 --threads 1 --accelerator cpu --config /dev/null",
+]
+CONFIGURATION = [
+    "install -d -m 0755 /etc/pi-mask",
+    "/opt/pi-mask/venv/bin/pi-mask config init /etc/pi-mask/config.toml",
+]
+RULES = (
+    "install -D -m 0644 SOURCE/install/60-pi-mask-edgetpu.rules /etc/udev/rules.d/60-pi-mask-edgetpu.rules"
+)
+EDGETPU = [
+    RULES,
+    f"curl --fail --location --silent --show-error --retry 3 --output WORK/{DRIVER} {RELEASE}/{DRIVER}",
+    f"dpkg-deb --extract WORK/{DRIVER} WORK/edgetpu",
+    f"install -d -m 0755 {LIBRARY}",
+    f"install -m 0644 WORK/edgetpu/usr/lib/aarch64-linux-gnu/libedgetpu.so.1.0 {LIBRARY}/libedgetpu.so.1.0",
+    "ldconfig",
+    "udevadm control --reload",
+    "udevadm trigger --subsystem-match=usb",
+]
+USER = [
+    "groupadd --system gpio",
+    "groupadd --system plugdev",
+    "groupadd --system audio",
+    "useradd --system --user-group --no-create-home --home-dir /var/lib/pi-mask"
+    " --shell /usr/sbin/nologin pi-mask",
+]
+MEMBERSHIP = [
+    "usermod --append --groups video,gpio,plugdev,audio pi-mask",
+    "install -d -m 0750 -o pi-mask -g pi-mask /var/lib/pi-mask",
+]
+SERVICE = [
+    "install -d -m 0755 /etc/systemd/system",
+    "install -m 0644 SOURCE/systemd/pi-mask.service /etc/systemd/system",
+    "systemctl daemon-reload",
+    "systemctl enable pi-mask.service",
+]
+RESTART = ["systemctl restart pi-mask.service"]
+DOCTOR = ["/opt/pi-mask/venv/bin/pi-mask doctor --help", "/opt/pi-mask/venv/bin/pi-mask doctor"]
+WHOLE = [
+    *APT[:2],
+    f"{APT[2]} {PACKAGES} libusb-1.0-0",
+    *ENVIRONMENT,
+    *CONFIGURATION,
+    *EDGETPU,
+    *USER,
+    *MEMBERSHIP,
+    *SERVICE,
+    *RESTART,
+    *DOCTOR,
+]
+
+
+def test_a_fresh_pi_gets_everything(computer: Computer) -> None:
+    """On a fresh Pi 4 all steps are taken, in this order, and nothing else is."""
+    said = computer.install()
+
+    assert computer.calls() == WHOLE
+    assert "doctor: all fine" in said
+    assert "no compiled Edge TPU model" in said
+
+
+def test_the_plan_comes_first(computer: Computer) -> None:
+    """What will be done is said before the first step."""
+    lines = computer.install().splitlines()
+
+    assert lines[0].startswith(
+        "Plan: pi-mask on Raspberry Pi 4 Model B Rev 1.5, Debian GNU/Linux (bookworm) (arm64)"
+    )
+    assert lines.index("- Packages from apt: " + f"{PACKAGES} libusb-1.0-0") > 5
+
+
+def test_twice_does_nothing_twice(computer: Computer) -> None:
+    """The second run checks, repairs nothing, and does not interrupt the running service."""
+    computer.install()
+    before = computer.files()
+
+    computer.install()
+
+    check = ["/opt/pi-mask/venv/bin/pi-mask config check /etc/pi-mask/config.toml"]
+    start = ["systemctl start pi-mask.service"]
+    assert computer.calls() == [*check, RULES, *MEMBERSHIP, *SERVICE, *start, *DOCTOR]
+    assert computer.files() == before
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Computer:
+    """A Pi on which everything went well."""
+    computer = Computer(tmp_path_factory.mktemp("unbroken"))
+    computer.install()
+    return computer
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "dpkg --configure -a",
+        "apt-get -o DPkg::Lock::Timeout=600 update",
+        "apt-get -o DPkg::Lock::Timeout=600 install",
+        "-m venv",
+        "requirements/pi-64.txt",
+        "requirements/build.txt",
+        "pip wheel",
+        "--no-index /",
+        "bench --frames",
+        "config init",
+        "dpkg-deb --extract",
+        "ldconfig",
+        "groupadd",
+        "useradd",
+        "usermod",
+        "systemctl enable",
+    ],
+)
+def test_a_run_that_broke_off_is_taken_up_again(computer: Computer, unbroken: Computer, step: str) -> None:
+    """Whatever step fails, there is one line with advice, exit code 1, and the next run completes it all."""
+    computer.set(fail_at=step)
+    broken = computer.run()
+    computer.set(fail_at="")
+    computer.install()
+    repaired, accounts = computer.files(), (computer.state / "accounts").read_text()
+
+    assert broken.returncode == 1
+    assert re.fullmatch(r"Error: [^\n]+\.log\b[^\n]*\n", broken.stderr), broken.stderr
+    assert repaired == unbroken.files()
+    assert accounts == (unbroken.state / "accounts").read_text()
+
+
+def test_a_service_that_will_not_start_is_no_failed_installation(computer: Computer) -> None:
+    """The installation ends well, with a warning that says where to look."""
+    computer.set(fail_at="systemctl restart")
+
+    assert "journalctl -u pi-mask" in computer.install()
+
+
+def test_a_doctor_who_finds_faults_is_no_failed_installation(computer: Computer) -> None:
+    """A missing camera makes pi-mask doctor fail, not the installation."""
+    computer.stand_in(computer.state / "pi-mask", PI_MASK.replace('all fine"', 'no camera"; exit 3'))
+
+    said = computer.install()
+
+    assert "doctor: no camera" in said
+    assert "Next:" in said
+
+
+def test_another_version_is_replaced_by_upgrade_only(computer: Computer) -> None:
+    """A plain run does not replace a working version; --upgrade does, and then removes the old one."""
+    computer.install()
+    old = (computer.root / "opt/pi-mask/venv").resolve()
+    computer.set(python_version="3.12")  # part of an environment's name, as is every file of the program
+
+    plain = computer.run()
+    assert plain.returncode == 2
+    assert "./install.sh --upgrade" in plain.stderr
+    assert (computer.root / "opt/pi-mask/venv").resolve() == old
+
+    computer.install("--upgrade")
+
+    assert computer.calls()[:3] == [*APT[:2], f"{APT[2]} {PACKAGES} libusb-1.0-0"]
+    assert [call for call in computer.calls() if call in RESTART] == RESTART
+    assert (computer.root / "opt/pi-mask/venv/bin/pi-mask").exists()
+    assert not old.exists()
+
+
+def test_an_upgrade_that_fails_leaves_the_old_version_working(computer: Computer) -> None:
+    """Until the new environment is complete and has run, the old one is what the service starts."""
+    computer.install()
+    old = (computer.root / "opt/pi-mask/venv").resolve()
+    computer.set(python_version="3.12", fail_at="bench --frames")
+
+    assert computer.run("--upgrade").returncode == 1
+
+    assert (computer.root / "opt/pi-mask/venv").resolve() == old
+    assert (old / "bin/pi-mask").exists()
+
+
+def test_nothing_to_upgrade_is_said(computer: Computer) -> None:
+    """--upgrade without an installation does nothing."""
+    result = computer.run("--upgrade")
+
+    assert (result.returncode, computer.calls()) == (1, [])
+    assert "without --upgrade" in result.stderr
+
+
+def test_the_owners_configuration_is_never_touched(computer: Computer) -> None:
+    """Neither a second run, an upgrade nor an uninstallation changes config.toml; --purge removes it."""
+    config = computer.root / "etc/pi-mask/config.toml"
+    computer.install()
+    config.write_text("# mine\n")
+
+    computer.install()
+    computer.install("--upgrade")
+    computer.install("--uninstall")
+    assert config.read_text() == "# mine\n"
+
+    computer.install("--uninstall", "--purge")
+    assert not config.parent.exists()
+
+
+def test_a_configuration_that_does_not_fit_is_warned_of(computer: Computer) -> None:
+    """A new version may refuse an old setting; the installation says so and goes on."""
+    computer.install()
+    computer.set(fail_at="config check")
+
+    assert "does not fit this version" in computer.install()
+
+
+def test_uninstalling_leaves_what_is_the_owners(computer: Computer) -> None:
+    """--uninstall takes away what was put there; with --purge nothing is left at all; again is no error."""
+    before = computer.files()
+    computer.install()
+
+    computer.install("--uninstall")
+    assert computer.calls() == [
+        "systemctl disable --now pi-mask.service",
+        "systemctl daemon-reload",
+        "ldconfig",
+    ]
+    left = {path for path in computer.files() - before if (computer.root / path).is_file()}
+    assert left == {"etc/pi-mask/config.toml"}
+
+    computer.install("--uninstall", "--purge")
+    left = {path for path in computer.files() - before if not (computer.root / path).is_dir()}
+    assert left == set()
+    assert "pi-mask" not in (computer.state / "accounts").read_text()
+    assert not (computer.root / "var/log/pi-mask-install.log").exists()
+    computer.install("--uninstall", "--purge")
+
+
+def test_without_service(computer: Computer) -> None:
+    """--no-service makes no user, unit or state."""
+    computer.install("--no-service")
+
+    assert computer.calls() == [
+        call for call in WHOLE if call not in {*USER, *MEMBERSHIP, *SERVICE, *RESTART}
+    ]
+
+
+def test_the_hardware_watchdog_is_for_who_asks(computer: Computer) -> None:
+    """--hardware-watchdog writes one file, which --uninstall takes away; without it there is none."""
+    config = computer.root / "etc/systemd/system.conf.d/70-pi-mask-watchdog.conf"
+    computer.install()
+    assert not config.exists()
+
+    said = computer.install("--hardware-watchdog")
+    assert f"hardware watchdog    /{config.relative_to(computer.root)}" in said
+    assert "RuntimeWatchdogSec=15s" in config.read_text()
+    assert "systemctl daemon-reexec" in computer.calls()
+
+    computer.install("--uninstall")
+    assert not config.exists()
+    assert "systemctl daemon-reexec" in computer.calls()
+
+
+def test_without_coral(computer: Computer) -> None:
+    """--no-coral fetches no driver and writes no rule."""
+    computer.install("--no-coral")
+
+    expected = [call.replace(" libusb-1.0-0", "") for call in WHOLE if call not in EDGETPU]
+    assert computer.calls() == expected
+
+
+def test_a_driver_that_cannot_be_fetched_stops_nothing(computer: Computer) -> None:
+    """The CPU does the work; the next run fetches the driver."""
+    computer.set(fail_at="curl --fail")
+    said = computer.install()
+    assert "could not be fetched" in said
+    assert "systemctl restart pi-mask.service" in computer.calls()
+
+    computer.set(fail_at="")
+    computer.install()
+    assert "ldconfig" in computer.calls()
+
+
+def test_a_driver_with_another_checksum_is_not_used(computer: Computer) -> None:
+    """Whatever else comes from that address never reaches the loader's folder."""
+    computer.set(driver="something else")
+
+    said = computer.install()
+
+    assert "its checksum differs" in said
+    assert not (computer.root / f"{LIBRARY[1:]}/libedgetpu.so.1").exists()
+    assert "ldconfig" not in computer.calls()
+
+
+def test_a_compiled_model_is_not_missed(computer: Computer) -> None:
+    """Where the release has a model for the Edge TPU, nothing is said about its absence."""
+    (computer.state / "manifest.json").write_text('{\n  "edgetpu": {"file": "x", "sha256": "y"}\n}\n')
+
+    assert "no compiled Edge TPU model" not in computer.install()
+
+
+def test_the_cpus_model_is_said_before_and_after(computer: Computer) -> None:
+    """A checkout without a compiled model says so in its plan, and again when all is done."""
+    said = computer.install()
+
+    plan = "  model                for the CPU: this release has none compiled for the Edge TPU"
+    is_compiled = any('"edgetpu": {' in path.read_text() for path in (SOURCE / "models").glob("*.json"))
+    assert (plan in said) is not is_compiled
+    assert "so the CPU runs the model" in said
+
+
+def test_32_bit_bookworm_takes_what_exists_for_it(computer: Computer) -> None:
+    """A 32-bit system below a 64-bit kernel gets apt's OpenCV, the 32-bit list, and no Edge TPU driver."""
+    computer.set(architecture="armhf")
+
+    said = computer.install()
+
+    assert f"{APT[2]} {PACKAGES} python3-opencv libusb-1.0-0" in computer.calls()
+    assert any(call.endswith("requirements/pi-32.txt") for call in computer.calls())
+    assert not any(call.startswith("curl") for call in computer.calls())
+    assert "no maintained one for 32-bit" in said
+
+
+def test_trixie_takes_its_own_driver(computer: Computer) -> None:
+    """The driver is the one built for the system."""
+    computer.has_os("trixie")
+    computer.set(python_version="3.13")
+
+    computer.install()
+
+    assert any(call.endswith("16.0tf2.19.1-1.trixie_arm64.deb") for call in computer.calls())
+
+
+@pytest.mark.parametrize(
+    ("codename", "advice"), [("bookworm", "CONF_SWAPSIZE=512"), ("trixie", "/etc/rpi/swap.conf")]
+)
+def test_a_small_pi_gets_one_thread_and_advice(computer: Computer, codename: str, advice: str) -> None:
+    """On a Zero 2 W the configuration says one thread, and too little swap is named, as its system has it."""
+    computer.is_board("Raspberry Pi Zero 2 W Rev 1.0")
+    computer.has_memory(420, 99)
+    computer.has_os(codename)
+
+    said = computer.install()
+
+    assert advice in said
+    assert (computer.root / "etc/pi-mask/config.toml").read_text() == "[model]\nthreads = 1\n"
+
+
+def test_a_small_pi_with_enough_swap_is_not_nagged(computer: Computer) -> None:
+    """With half a gigabyte of swap only the one thread is said."""
+    computer.has_memory(420, 512)
+
+    assert "little swap" not in computer.install()
+
+
+@pytest.mark.parametrize(
+    "board",
+    [
+        "Raspberry Pi 3 Model B Plus Rev 1.3",
+        "Raspberry Pi 4 Model B Rev 1.5",
+        "Raspberry Pi 5 Model B Rev 1.1",
+    ],
+)
+def test_every_board_takes_the_same_way(computer: Computer, board: str) -> None:
+    """Pi 3B+, 4 and 5 differ in the plan's first line only."""
+    computer.is_board(board)
+
+    said = computer.install()
+
+    assert said.startswith(f"Plan: pi-mask on {board}, ")
+    assert computer.calls() == WHOLE
+
+
+def test_an_image_that_is_not_booted(computer: Computer) -> None:
+    """Without a running systemd the service is enabled, not started."""
+    (computer.root / "run/systemd/system").rmdir()
+
+    computer.install()
+
+    assert [call for call in computer.calls() if call.startswith("systemctl")] == [
+        "systemctl enable pi-mask.service"
+    ]
+
+
+def test_a_dry_run_changes_nothing(computer: Computer) -> None:
+    """--dry-run needs no root, shows plan and commands, and acts on nothing."""
+    computer.set(uid="1000")
+    before = computer.files()
+
+    said = computer.install("--dry-run")
+
+    assert computer.calls() == []
+    assert computer.files() == before
+    shown = [line.strip().split()[0] for line in said.splitlines() if line.startswith("    ")]
+    assert {"apt-get", "dpkg", "useradd", "systemctl", "curl", "ldconfig"} <= {*shown, "apt-get"}
+    assert "env DEBIAN_FRONTEND=noninteractive apt-get" in said
+
+
+def test_a_dry_uninstallation_changes_nothing(computer: Computer) -> None:
+    """--dry-run with --uninstall shows what would go."""
+    computer.install()
+    before = computer.files()
+    computer.set(uid="1000")
+
+    said = computer.install("--uninstall", "--purge", "--dry-run")
+
+    assert (computer.calls(), computer.files()) == ([], before)
+    assert "userdel pi-mask" in said
+
+
+def test_two_at_once_are_kept_apart(computer: Computer) -> None:
+    """While one installation runs, a second one gives up with advice."""
+    lock = computer.root / "run/lock/pi-mask-install"
+    lock.parent.mkdir(parents=True)
+
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        result = computer.run()
+
+    assert (result.returncode, computer.calls()) == (1, [])
+    assert "Another installation is running" in result.stderr

@@ -1,0 +1,128 @@
+"""Tests for install.sh's options, and for computers that it refuses."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.install.stand_ins import SOURCE, Computer
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--purge"], "--purge goes with --uninstall only"),
+        (["--upgrade", "--uninstall"], "--upgrade and --uninstall do not go together"),
+        (["--uninstall", "--download", "x"], "--uninstall and --download do not go together"),
+        (["--boot-files", "x", "--upgrade"], "--boot-files and --upgrade do not go together"),
+        (["--desktop", "--boot-files", "x"], "--boot-files is for the Raspberry Pi"),
+        (["--desktop", "--hardware-watchdog"], "--hardware-watchdog is for the Raspberry Pi"),
+        (["--no-service", "--hardware-watchdog"], "--hardware-watchdog guards the service"),
+        (["--offline"], "--offline needs a folder"),
+        (["--download="], "--download needs a folder"),
+        (["--offline", "nowhere"], "nowhere is no folder that --download has filled"),
+        (["--no-corral"], "Unknown option: --no-corral"),
+        (["upgrade"], "Unknown option: upgrade"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(computer: Computer, options: list[str], reason: str) -> None:
+    """One line says why, the exit code is 2, and nothing has happened."""
+    before = computer.files()
+
+    result = computer.run(*options)
+
+    assert (result.returncode, result.stdout, computer.calls()) == (2, "", [])
+    assert re.fullmatch(
+        rf"Error: [^\n]*{re.escape(reason)}[^\n]* See \./install\.sh --help\.\n", result.stderr
+    )
+    assert computer.files() == before
+
+
+@pytest.mark.parametrize("action", ["--download", "--uninstall"])
+def test_a_bundle_is_for_installing(computer: Computer, action: str) -> None:
+    """--offline with what needs no bundle is a mistake, not ignored."""
+    bundle = computer.folder / "bundle"
+    bundle.mkdir()
+    (bundle / "SHA256SUMS").touch()
+
+    result = computer.run(action, *(["x"] if action == "--download" else []), "--offline", str(bundle))
+
+    assert (result.returncode, computer.calls()) == (2, [])
+    assert "leave out --offline" in result.stderr
+
+
+def test_help_names_every_option_and_changes_nothing(computer: Computer) -> None:
+    """--help lists what the script understands, and the exit codes."""
+    result = computer.run("--help")
+
+    understood = re.findall(
+        r"^\t\t(--[a-z-]+(?: \| --[a-z-]+)*)\)", (SOURCE / "install.sh").read_text(), re.M
+    )
+    options = {option for line in understood for option in line.split(" | ")}
+    assert options >= {"--desktop", "--upgrade", "--offline", "--boot-files"}
+    assert options - set(re.findall(r"--[a-z-]+", result.stdout)) == set()
+    assert (result.returncode, result.stderr, computer.calls()) == (0, "", [])
+
+
+@pytest.mark.parametrize(
+    ("codename", "architecture", "machine", "advice"),
+    [
+        ("bullseye", "arm64", "aarch64", "Flash Raspberry Pi OS Bookworm or Trixie"),
+        ("trixie", "armhf", "armv7l", "Flash Raspberry Pi OS (64-bit)"),
+        ("bookworm", "armhf", "armv6l", "Use a Pi 3B+, 4, 5 or Zero 2 W"),
+        ("noble", "arm64", "aarch64", "cannot run pi-mask"),
+    ],
+)
+def test_a_system_that_cannot_run_it_is_told(
+    computer: Computer, codename: str, architecture: str, machine: str, advice: str
+) -> None:
+    """Exit code 3, one line that says what to flash, and nothing has happened."""
+    computer.has_os(codename)
+    computer.set(architecture=architecture, machine=machine)
+
+    result = computer.run()
+
+    assert (result.returncode, result.stdout, computer.calls()) == (3, "", [])
+    assert result.stderr.startswith("Error: ")
+    assert advice in result.stderr
+
+
+def test_another_computer_is_sent_to_desktop(computer: Computer) -> None:
+    """What is no Raspberry Pi gets no service by mistake."""
+    (computer.root / "proc/device-tree/model").unlink()
+
+    result = computer.run()
+
+    assert (result.returncode, computer.calls()) == (3, [])
+    assert "--desktop" in result.stderr
+
+
+def test_an_old_python_is_told(computer: Computer) -> None:
+    """A Python without wheels is refused before anything is fetched."""
+    computer.set(python_version="3.9")
+
+    result = computer.run()
+
+    assert (result.returncode, computer.calls()) == (3, [])
+    assert "is Python 3.9" in result.stderr
+
+
+def test_who_is_not_root_is_told(computer: Computer) -> None:
+    """Without root nothing is tried, and sudo is named."""
+    computer.set(uid="1000")
+
+    result = computer.run()
+
+    assert (result.returncode, computer.calls()) == (1, [])
+    assert "sudo ./install.sh" in result.stderr
+
+
+def test_a_full_card_is_told(computer: Computer) -> None:
+    """Too little space is said before anything is written."""
+    computer.set(free_kb="300000")
+
+    result = computer.run()
+
+    assert (result.returncode, computer.calls()) == (1, [])
+    assert "Only 292 MB are free" in result.stderr
