@@ -98,3 +98,16 @@ def test_running_writes_no_file_and_opens_no_connection(clip: Path, tmp_path: Pa
     assert (done.returncode, events[-1]["event"]) == (0, "summary"), done.stderr
     assert "no_mask" in {event.get("verdict") for event in events}
     assert [place for _, place in _seen(done) if place != os.devnull] == []
+
+
+def test_the_doctor_keeps_nothing_of_what_it_looks_at(clip: Path, tmp_path: Path) -> None:
+    """It measures a real face's picture, in a process of its own, and leaves no file anywhere."""
+    look = ["doctor", "--desktop", "--json", "--camera", "files", "--source", str(clip)]
+
+    done = _run(tmp_path, "", "-m", "pi_mask", *look)
+
+    document = json.loads(done.stdout)
+    (camera,) = [check for check in document["checks"] if check["check"] == "camera" and not check["code"]]
+    written = [place for _, place in _seen(done) if place != os.devnull]
+    assert "brightness" in camera["message"]
+    assert [place for place in written if not place.isdecimal()] == []  # numbers are pipes to its children
