@@ -22,7 +22,7 @@ WATCHED_S: Final = 4.0
 IN_USE = Symptom(
     "camera-in-use",
     Status.WARNING,
-    "Not looked at: the running service has the camera.",
+    "Not looked at: the service has the camera, and does not say that it sees anything.",
     "To have it looked at: sudo systemctl stop pi-mask, run this again, sudo systemctl start pi-mask",
 )
 LEFT_OUT = Symptom(
@@ -37,13 +37,14 @@ SILENT = Symptom("camera-silent", Status.FAULT, "{error}", "Check its cable, and
 def check_camera(machine: Machine, settings: Settings) -> Iterator[Result]:
     """Open the camera of the settings, look at some seconds of it, and judge them.
 
-    A camera that the service holds is left alone: two programs cannot have it.
+    A camera that the service holds is left alone, for two programs cannot have it: the service's word counts.
     """
     from pi_mask.build import CAMERAS
 
     kind = settings.camera.kind
     if machine.service.is_running and kind != "files":
-        yield IN_USE.found()
+        in_use = ok(f"The service has it. {machine.service.status}")
+        yield in_use if machine.service.is_watching else IN_USE.found()
         return
     try:
         with closing(CAMERAS[kind](settings.camera)) as camera:

@@ -17,6 +17,7 @@ _PROPERTIES = {
     "exit_status": "ExecMainStatus",
     "restarts": "NRestarts",
     "since": "ActiveEnterTimestamp",
+    "status": "StatusText",
     "user": "User",
     "groups": "SupplementaryGroups",
 }
@@ -34,6 +35,7 @@ class Service:
     exit_status: str = ""
     restarts: str = ""
     since: str = ""
+    status: str = ""
     user: str = ""
     groups: str = ""
 
@@ -41,6 +43,11 @@ class Service:
     def is_installed(self) -> bool:
         """Whether systemd knows the unit."""
         return self.load == "loaded"
+
+    @property
+    def is_watching(self) -> bool:
+        """Whether it says that frames come and are judged: ``pi_mask.service`` writes its status."""
+        return self.is_running and self.status.startswith("Watching")
 
     @property
     def is_running(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Final
 
 from pi_mask.doctor.base import Result, Status, Symptom, ok
 from pi_mask.doctor.machine import Machine, Service
+from pi_mask.history import History
 
 _MEANINGS: Final = {
     "1": "a failure",
@@ -14,6 +15,7 @@ _MEANINGS: Final = {
     "3": "hardware is missing",
     "4": "the model is unusable",
 }
+RUNTIME_FOLDER: Final = "run/pi-mask"
 _LOG: Final = 'Read why: "journalctl -u pi-mask -n 50".'
 
 MISSING = Symptom(
@@ -38,7 +40,7 @@ DISABLED = Symptom(
 RESTARTED = Symptom(
     "service-restarted",
     Status.WARNING,
-    "The service was restarted {restarts} times, last on {since}.",
+    "The service was restarted {restarts} times, last on {since}{lately}.",
     _LOG,
 )
 
@@ -54,13 +56,21 @@ def check_service(machine: Machine) -> Iterator[Result]:
         yield FAILING.found(what=_reason(service), restarts=restarts)
     elif service.is_running:
         since = f" since {service.since}" if service.since else ""
-        yield ok(f"{service.active.capitalize()} ({service.sub}){since}")
+        status = f": {service.status}" if service.status else ""
+        yield ok(f"{service.active.capitalize()} ({service.sub}){since}{status}")
         if restarts:
-            yield RESTARTED.found(restarts=restarts, since=service.since or "an unknown day")
+            since = service.since or "an unknown day"
+            yield RESTARTED.found(restarts=restarts, since=since, lately=_lately(machine))
     else:
         yield STOPPED.found()
     if service.enabled in {"disabled", "masked"}:
         yield DISABLED.found(enabled=service.enabled)
+
+
+def _lately(machine: Machine) -> str:
+    """What ended the service in the last minutes, as far as this user may read it."""
+    results = [failure.result for failure in History(machine.root / RUNTIME_FOLDER).failures]
+    return f" (lately: {', '.join(results)})" if results else ""
 
 
 def _reason(service: Service) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -126,10 +128,19 @@ def test_files_that_cannot_be_read_are_left_out(root: Root, monkeypatch: pytest.
 
 
 def test_the_running_service_keeps_its_camera(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two programs cannot have it: it is not even opened."""
+    """Two programs cannot have it, so it is not even opened: the service's word counts."""
     camera = install(monkeypatch, *frames(3))
+    watching = replace(RUNNING, status="Watching on the CPU, without the Edge TPU: idle.")
+    lost = replace(RUNNING, status="Webcam 0 is lost.")
+    silent = (
+        "warning",
+        "camera-in-use",
+        "Not looked at: the service has the camera, and does not say that it sees anything.",
+    )
 
-    assert found(check_camera(root.machine(RUNNING), WEBCAM)) == [
-        ("warning", "camera-in-use", "Not looked at: the running service has the camera.")
+    assert [found(check_camera(root.machine(service), WEBCAM)) for service in (watching, lost, RUNNING)] == [
+        [("ok", "", "The service has it. Watching on the CPU, without the Edge TPU: idle.")],
+        [silent],
+        [silent],
     ]
     assert camera.reads == 0

@@ -8,6 +8,7 @@ import pytest
 
 from pi_mask.doctor.machine import Service, query_service
 from pi_mask.doctor.service import check_service
+from pi_mask.history import History
 from tests.doctor.made_up import Programs, Root, advised, found
 
 RUNNING = Service(
@@ -39,9 +40,14 @@ def test_systemd_is_asked_once(programs: Programs) -> None:
 
 
 def test_a_running_service_is_well(root: Root) -> None:
-    """Since when stands beside it."""
+    """Since when stands beside it, and what it says of itself."""
+    watching = replace(RUNNING, status="Watching: idle.")
+
     assert found(check_service(root.pi(RUNNING))) == [
         ("ok", "", "Active (running) since Mon 2026-11-23 08:00:00 UTC")
+    ]
+    assert found(check_service(root.pi(watching))) == [
+        ("ok", "", "Active (running) since Mon 2026-11-23 08:00:00 UTC: Watching: idle.")
     ]
 
 
@@ -87,6 +93,17 @@ def test_restarts_are_a_warning(root: Root) -> None:
             "The service was restarted 3 times, last on Mon 2026-11-23 08:00:00 UTC.",
         )
     ]
+
+
+def test_the_last_failures_are_named(root: Root) -> None:
+    """Whoever may read the service's record is told what ended it in the last minutes."""
+    file = root.put("run/pi-mask/failures")
+    for result in ("core-dump", "watchdog"):
+        History(file.parent).note(result)
+
+    message = found(check_service(root.pi(replace(RUNNING, restarts="3"))))[1][2]
+
+    assert message.endswith("last on Mon 2026-11-23 08:00:00 UTC (lately: core-dump, watchdog).")
 
 
 @pytest.mark.parametrize("enabled", ["disabled", "masked"])
