@@ -1,0 +1,1 @@
+"""Fit the settings to one door by what the camera sees there."""
