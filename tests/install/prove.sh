@@ -132,8 +132,8 @@ prove_pi() {
 	check_device
 	heading "./install.sh --uninstall --purge"
 	installer --uninstall --purge
-	inside getent passwd pi-mask && fail "the user was left"
-	[ ! -e "$root/opt/pi-mask" ] && [ ! -e "$root/etc/pi-mask" ] || fail "something was left"
+	if inside getent passwd pi-mask; then fail "the user was left"; fi
+	if [ -e "$root/opt/pi-mask" ] || [ -e "$root/etc/pi-mask" ]; then fail "something was left"; fi
 }
 
 check_device() {
