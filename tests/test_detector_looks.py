@@ -25,7 +25,7 @@ def quantised(spec: ModelSpec) -> ModelSpec:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_look_tells_what_stricter_detectors_see(seed: int) -> None:
-    """A low-threshold look, judged by stricter limits, gives exactly the detections of a stricter detector."""
+    """A low-threshold look, judged by stricter limits, gives exactly a stricter detector's detections."""
     described = manifest(size=(320, 320), stride=32)
     spec = quantised(model_spec(described))
     random = np.random.default_rng(seed)
