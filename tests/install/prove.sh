@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# The installer for real, in a clean Debian root: `make prove-desktop` and `make prove-pi` (root needed).
+# The installer and the service for real, in a clean Debian root: `make prove-desktop`, `make prove-pi` and
+# `make prove-service` (root needed).
 #
-# desktop: Debian for this machine, ./install.sh --desktop, then `pi-mask detect --json` on a picture.
+# desktop: Debian for this machine, ./install.sh --desktop, then `pi-mask detect --json` on a picture; the same from a
+# folder that --download has filled, without the package index.
 # pi: Debian for arm64 under qemu-user, with a made-up /proc/device-tree and a local archive of stand-ins for the three
 # packages that only Raspberry Pi's archive has; ./install.sh twice, then the real arm64 LiteRT on a picture, then
 # ./install.sh --uninstall --purge.
+# service: Debian for this machine, booted by systemd-nspawn; the unit watches a film, survives a crash and a hang.
 #
 # SUITE (bookworm), MIRROR (deb.debian.org), KEEP=1 (leave the root there), BASE=DIR (start from a copy of a root that
 # debootstrap has made). PIP_CERT, PIP_INDEX_URL and the proxy variables are passed on.
@@ -14,6 +17,7 @@ repository=$(cd "$(dirname "$0")/../.." && pwd)
 suite="${SUITE:-bookworm}"
 mirror="${MIRROR:-http://deb.debian.org/debian}"
 qemu=/usr/bin/qemu-aarch64-static
+registered=
 
 fail() {
 	printf 'FAILED: %s\n' "$1" >&2
@@ -39,6 +43,7 @@ make_root() { # make_root ARCHITECTURE
 	tar -C "$repository" --exclude __pycache__ -cf - install.sh install pi_mask models systemd pyproject.toml README.md \
 		LICENSE docs | tar -C "$root/root/pi-mask" -xf -
 	if [ -n "${PIP_CERT:-}" ]; then cp "$PIP_CERT" "$root/root/ca.pem"; fi
+	ln -sfn /proc/self/fd "$root/dev/fd"
 }
 
 inside() { # inside COMMAND…: in the root, with nothing of this machine's environment but the way to the network
@@ -47,6 +52,11 @@ inside() { # inside COMMAND…: in the root, with nothing of this machine's envi
 		${PIP_DEFAULT_TIMEOUT:+PIP_DEFAULT_TIMEOUT="$PIP_DEFAULT_TIMEOUT"} \
 		${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
 		chroot "$root" "$@"
+}
+
+native() { # a root for this machine
+	make_root "$(dpkg --print-architecture)"
+	mount -t proc proc "$root/proc"
 }
 
 installer() {
@@ -67,6 +77,7 @@ register_qemu() { # so that the kernel runs arm64 programs; F: it keeps the inte
 	[ -x "$qemu" ] || fail "$qemu is missing; apt install qemu-user-static"
 	if [ ! -e "$registry/register" ]; then mount -t binfmt_misc binfmt_misc "$registry"; fi
 	if grep -qs "interpreter $qemu" "$registry"/*; then return 0; fi
+	registered="$registry/pi-mask-proof"
 	printf '%s' ':pi-mask-proof:M::\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00:\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:'"$qemu"':F' >"$registry/register"
 }
 
@@ -104,7 +115,7 @@ make_archive() { # the packages that Debian has not: empty but for their names
 }
 
 prove_desktop() {
-	make_root "$(dpkg --print-architecture)"
+	native
 	heading "./install.sh --desktop"
 	installer --desktop
 	heading "again"
@@ -114,6 +125,55 @@ prove_desktop() {
 	heading "./install.sh --desktop --uninstall --purge"
 	installer --desktop --uninstall --purge
 	[ ! -e "$root/root/.local/share/pi-mask" ] || fail "something was left"
+	heading "./install.sh --desktop --download /root/bundle"
+	installer --desktop --download /root/bundle
+	inside du -sm /root/bundle
+	heading "./install.sh --desktop --offline /root/bundle"
+	PIP_INDEX_URL=http://localhost:9 installer --desktop --offline /root/bundle
+	judge_picture /root/.local/bin/pi-mask
+}
+
+prove_service() {
+	command -v systemd-nspawn >/dev/null || fail "systemd-nspawn is missing; apt install systemd-container"
+	native
+	heading "systemd"
+	inside apt-get -q update
+	inside env DEBIAN_FRONTEND=noninteractive apt-get -q install --yes --no-install-recommends systemd
+	heading "pi-mask in /opt, user and unit as install.sh makes them"
+	inside env XDG_DATA_HOME=/opt /root/pi-mask/install.sh --desktop
+	# shellcheck disable=SC2016 # expanded in the root
+	inside /bin/bash -euc 'SOURCE=/root/pi-mask CHANGED=no SERVICE=yes WATCHDOG=no
+		. $SOURCE/install/common.sh; . $SOURCE/install/device.sh
+		LOG=/root/user.log; make_user; install_service'
+	write_stage
+	umount "$root/proc"
+	boot writable
+	boot read-only --read-only
+}
+
+write_stage() { # a film of five minutes, mock pins, and what the container runs at its start
+	inside /opt/pi-mask/venv/bin/python -c '
+import cv2
+picture = cv2.resize(cv2.imread("/root/pi-mask/docs/pictures/demo.jpg"), (640, 414))
+film = cv2.VideoWriter("/opt/film.mp4", cv2.VideoWriter_fourcc(*"mp4v"), 10, (640, 414))
+for _ in range(3000):
+    film.write(picture)
+film.release()'
+	mkdir -p "$root/etc/pi-mask"
+	printf '%s\n' '[camera]' 'kind = "files"' 'source = "/opt/film.mp4"' 'realtime = true' '[indicator.gpio]' \
+		'pin_factory = "mock"' 'relay_pin = 24' >"$root/etc/pi-mask/config.toml"
+	cp "$repository/tests/install/prove_service.sh" "$root/opt/prove_service.sh"
+	printf '[Service]\nType=oneshot\nExecStart=/bin/bash /opt/prove_service.sh %%i\n' \
+		>"$root/etc/systemd/system/proof@.service"
+	mkdir -p "$root/proof"
+}
+
+boot() { # boot NAME ARGUMENT…
+	heading "booted, root $1"
+	timeout 600 systemd-nspawn --quiet --register=no --keep-unit --private-network --directory "$root" \
+		--bind "$work:/proof" "${@:2}" --boot "systemd.unit=proof@$1.service" </dev/null >"$work/console" 2>&1 || true
+	cat "$work/$1.log" || tail -n 30 "$work/console"
+	grep -q '^proven' "$work/$1.log" || fail "the service, root $1"
 }
 
 prove_pi() {
@@ -155,7 +215,8 @@ print(platform.machine(), platform.python_version(), 'numpy', numpy.__version__,
 
 clean_up() {
 	mountpoint -q "$root/.proc" && umount "$root/.proc"
-	if [ -e /proc/sys/fs/binfmt_misc/pi-mask-proof ]; then echo -1 >/proc/sys/fs/binfmt_misc/pi-mask-proof; fi
+	mountpoint -q "$root/proc" && umount "$root/proc"
+	if [ -n "$registered" ]; then echo -1 >"$registered"; fi
 	rm -rf "$work"
 	if [ -n "${KEEP:-}" ]; then echo "The root is in $root."; else rm -rf "$root"; fi
 }
