@@ -26,10 +26,10 @@ TRAINING_ENV := MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=1717986
 	MALLOC_TOP_PAD_=1073741824 GOMP_SPINCOUNT=30000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint endurance smoke train model wheel clean
+.PHONY: help demo test lint endurance smoke train model wheel prove-desktop prove-pi prove-service clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.demo ## show the whole door on a made-up visitor, lamps simulated; no camera needed
 	@$(RUNTIME) -m pi_mask.demo
@@ -59,6 +59,15 @@ model: .venv-test/.installed ## turn RUN's last checkpoint into models/NAME.tfli
 
 wheel: .venv/.installed ## build dist/*.whl, models included
 	$(RUNTIME) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+
+prove-desktop: ## root only: ./install.sh --desktop for real, in a clean Debian; see docs/installation.md
+	tests/install/prove.sh desktop
+
+prove-pi: ## root only: ./install.sh for real, in an emulated arm64 Debian: up to hours
+	tests/install/prove.sh pi
+
+prove-service: ## root only: the service for real, in a booted Debian container
+	tests/install/prove.sh service
 
 clean: ## remove what was built, the virtual environments excepted
 	rm -rf build dist demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis
