@@ -20,6 +20,8 @@ _DEPARTURE: Final = 0.1
 """How far it must stray to count as moved again, once it has been still: 1.5 cm of an adult's face."""
 _MEMORY_S: Final = 600.0
 """How long a still face that is hidden, or missed by the detector, is known again at its place."""
+_SHORT_MEMORY_S: Final = 60.0
+"""The same for one that has not been there for long enough yet, such as a false alarm that comes and goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class _Face:
     Attributes:
         box: Smoothed over time.
         anchor: Where it has stayed.
-        since: When it came there; -inf where a still face was before.
+        since: When it came there, had it been seen ever since.
         seen: Timestamp of the newest look.
     """
 
@@ -39,20 +41,28 @@ class _Face:
     seen: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Stay:
+    """How long a face has been at one place, all in all, and when it last was."""
+
+    seconds: float
+    seen: float
+
+
 class StillFaces:
     """Watch the tracks for faces that do not move: a poster, a picture on a screen, a dummy.
 
     A face is still once its box, smoothed over a second, has stayed within jitter of one place and size for
-    ``after_s``; it is a person again as soon as it has left that place. A track that begins at the place of a
-    still face is still at once, so that a poster that people hide or that the detector misses does not get
-    its time anew.
+    ``after_s``; it is a person again as soon as it has left that place. A track that begins at the place of
+    an earlier one, which vanished without moving, goes on with that one's time: a poster that people hide,
+    or a false alarm that the detector sees now and then, does not get its time anew.
 
     Only boxes count. Scores and labels drift with the light on a poster as well, and who pulls a mask down
     moves the head by far more than the detector's jitter.
 
     Measured with the shipped model: six people who stand and talk (two recordings, 7 to 13 s each, faces of
-    120 to 150 px) moved by more than 0.04 face sizes within 1.5 s and by more than 0.1 within 3 s;
-    docs/faults.md has the figures for pictures.
+    120 to 150 px) moved by more than 0.04 face sizes within 1.5 s and by more than 0.1 within 3 s. The boxes
+    of photographs vary by 0.01 (one standard deviation); docs/faults.md has more.
 
     Args:
         after_s: Seconds without movement.
@@ -61,7 +71,7 @@ class StillFaces:
     def __init__(self, after_s: float) -> None:
         self._after_s = after_s
         self._faces: dict[int, _Face] = {}
-        self._places: dict[BoundingBox, float] = {}
+        self._places: dict[BoundingBox, _Stay] = {}
 
     def update(self, tracks: Sequence[Track], now: float) -> frozenset[int]:
         """Take in the tracks after a frame.
@@ -73,11 +83,12 @@ class StillFaces:
         Returns:
             The ids of those that are still.
         """
-        self._places = {place: seen for place, seen in self._places.items() if now - seen <= _MEMORY_S}
+        self._places = {place: stay for place, stay in self._places.items() if self._is_known(stay, now)}
         self._faces = {track.id: self._watch(track, now) for track in tracks}
-        still = [track_id for track_id, face in self._faces.items() if self._is_still(face, now)]
-        self._remember([self._faces[track_id] for track_id in still], now)
-        return frozenset(still)
+        still = frozenset(track_id for track_id, face in self._faces.items() if self._is_still(face, now))
+        for track_id, face in self._faces.items():
+            self._remember(face, now, is_still=track_id in still)
+        return still
 
     def _watch(self, track: Track, now: float) -> _Face:
         face = self._faces.get(track.id)
@@ -93,26 +104,30 @@ class StillFaces:
         return _Face(box, box, now, track.last_seen)
 
     def _meet(self, track: Track) -> _Face:
-        """A new track, or an old still face that was found again."""
-        for place in self._places:
+        """A new track, or a face that was there before and is found again."""
+        for place, stay in self._places.items():
             if _distance(track.box, place) <= _DEPARTURE:
-                return _Face(track.box, place, -math.inf, track.last_seen)
+                return _Face(track.box, place, track.last_seen - stay.seconds, track.last_seen)
         return _Face(track.box, track.box, track.last_seen, track.last_seen)
 
     def _is_still(self, face: _Face, now: float) -> bool:
         return now - face.since >= self._after_s
 
-    def _remember(self, faces: Sequence[_Face], now: float) -> None:
-        for face in faces:
-            if face.anchor not in self._places:
-                x, y = face.anchor.center
-                logger.info(
-                    "A face at %.0f, %.0f has not moved for %g s: it has no say until it does.",
-                    x,
-                    y,
-                    self._after_s,
-                )
-            self._places[face.anchor] = now
+    def _is_known(self, stay: _Stay, now: float) -> bool:
+        memory_s = _MEMORY_S if stay.seconds >= self._after_s else _SHORT_MEMORY_S
+        return now - stay.seen <= memory_s
+
+    def _remember(self, face: _Face, now: float, *, is_still: bool) -> None:
+        before = self._places.get(face.anchor)
+        if is_still and (before is None or before.seconds < self._after_s):
+            x, y = face.anchor.center
+            logger.info(
+                "A face at %.0f, %.0f has not moved for %g s: it has no say until it does.",
+                x,
+                y,
+                self._after_s,
+            )
+        self._places[face.anchor] = _Stay(now - face.since, now)
 
 
 def _between(box: BoundingBox, other: BoundingBox, weight: float) -> BoundingBox:

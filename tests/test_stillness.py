@@ -103,6 +103,27 @@ def test_a_poster_that_was_hidden_is_known_again(hidden_s: float, is_known: bool
     assert bool(faces.update([track(later, 302, track_id=2)], later)) is is_known
 
 
+def test_a_false_alarm_that_comes_and_goes_is_still_in_the_end() -> None:
+    """Seen for a second in every three, as a new track each time, it counts for 30 s of being seen."""
+    faces, looks = StillFaces(AFTER_S), []
+    for index in range(round(120 * FPS)):
+        at, is_seen = index / FPS, index % 15 < 6
+        still = faces.update([track(at, 300, track_id=index // 15)] if is_seen else [], at)
+        looks += [bool(still)] if is_seen else []
+
+    first = looks.index(True)
+    assert all(looks[first:])
+    assert first == 6 * AFTER_S - 1  # the sixth look of each visit is a second after its first
+
+
+def test_short_stays_at_one_place_are_forgotten_within_a_minute() -> None:
+    """Visitors who stop at the same spot, one a minute, never add up to a poster."""
+    faces = StillFaces(AFTER_S)
+    visits = [(minute * 61 + index / FPS, minute) for minute in range(60) for index in range(5)]
+
+    assert not any(faces.update([track(at, 300, track_id=visit)], at) for at, visit in visits)
+
+
 def test_somebody_who_walks_to_the_place_of_a_poster_counts() -> None:
     """Who comes from elsewhere and stops in front of the poster has the same time as everybody."""
     faces, now = watched_poster()
