@@ -25,7 +25,7 @@ _THUMB = 32
 _CHUNK = 512
 
 # Set by looking at the closest 140 pairs of 5,871 pictures of nine collections: beyond these values other
-# people before the same kind of wall begin to appear (small ones before an empty wall do so earlier). Unrelated
+# people before the same kind of wall begin to appear; small ones before an empty wall do earlier. Unrelated
 # pictures differ in about 128 bits.
 MAX_DISTANCE = 60
 MAX_DIFFERENCE = 0.28
