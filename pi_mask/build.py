@@ -143,7 +143,10 @@ def _auto(files: _ModelFiles, settings: ModelSettings) -> Interpreter:
     from pi_mask.inference.probe import is_available
 
     def is_back() -> bool:
-        return files.edgetpu is not None and is_available(files.edgetpu, device=settings.device)
+        if files.edgetpu is None:
+            return False
+        files.check_edgetpu()
+        return is_available(files.edgetpu, device=settings.device)
 
     return AutoInterpreter(lambda: _edgetpu(files, settings), lambda: _cpu(files, settings), is_back)
 

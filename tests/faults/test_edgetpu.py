@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from pi_mask.history import History
 from tests.colour_model import SIDE, STRIDE, install_model
-from tests.faults.door import OPEN, Bench, Door, blinks_amber, clear_up
+from tests.faults.door import OPEN, Bench, Door, blinks_amber, blinks_red, clear_up
 from tests.inference.fake_driver import FakeDriver, compile_fake_driver
 from tests.tiny_model import EDGETPU_OP, TinyModel, TinyTensor, write_model
 
@@ -84,6 +85,24 @@ def test_a_lost_edge_tpu_costs_no_verdict(bench: Bench, coral: Coral) -> None:
         "Re-plug it (a USB 3 port, its own cable, no hub), or use --accelerator cpu. "
         "The CPU stands in; the Edge TPU is tried again and again."
     )
+
+
+def test_a_driver_that_aborts_again_and_again_is_left_alone(bench: Bench, coral: Coral) -> None:
+    """After three crashes the door waits with FAULT on, then works on the CPU without asking the driver."""
+    history = History(bench.runtime)
+    for _ in range(3):
+        history.note("core-dump")
+    bench.shows("with_mask")
+    with Door(bench, environment={**coral.environment, **bench.service}) as door:
+        door.wait(blinks_red)
+        waiting = list(door.seen.verdicts)
+        door.wait(blinks_amber)
+        code = door.end()
+
+    assert (waiting, code, bench.lit) == ([], 0, set())
+    assert "Info: Failed 3 times lately: the next try is in 4 s." in door.seen.log
+    assert any("so the Edge TPU is left alone" in line for line in door.seen.log)
+    assert coral.driver.steps == []
 
 
 def test_a_driver_that_aborts_costs_a_restart(bench: Bench, coral: Coral) -> None:
