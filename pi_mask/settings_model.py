@@ -287,8 +287,8 @@ class PolicySettings(_Section):
         default=30.0,
         ge=1,
         le=86400,
-        description="Seconds after which a face that has not moved has no say until it moves, such as one on a "
-        "poster. 30, ten times as long as people who stood and talked kept still; a picture holds the "
+        description="Seconds after which a face that has not moved has no say until it moves, such as one on "
+        "a poster. 30, ten times as long as people who stood and talked kept still; a picture holds the "
         "door's verdict no longer than that.",
     )
 
