@@ -138,8 +138,8 @@ def _k_means(sizes: Sizes, anchors: Sizes) -> Sizes:
         before, nearest = nearest, ious(sizes, anchors).argmax(1)
         if (nearest == before).all():
             break
-        # Sizes differ by factors: the geometric mean overlaps its faces better than the mean, by 0.01. An anchor
-        # without faces stays where it is.
+        # Sizes differ by factors: the geometric mean overlaps its faces better than the mean, by 0.01.
+        # An anchor without faces stays where it is.
         mine = [sizes[nearest == index] for index in range(len(anchors))]
         anchors = np.array(
             [

@@ -19,8 +19,8 @@ from torch.nn import functional
 from training.networks.base import Anchors, DetectionNetwork, Maps
 from training.networks.layers import PRIOR_LOGIT, conv_bn_relu6, prediction, scaled_width
 
-# python -m training.anchors --data train.json, over the 14,105 training faces letterboxed to 320 px. As training
-# scales them: mean best IoU 0.783, 99.8 % of the faces above 0.5. On val, as they are: 0.787 and 99.9 %.
+# python -m training.anchors --data train.json, over the 14,105 training faces letterboxed to 320 px. As
+# training scales them: mean best IoU 0.783, 99.8 % of the faces above 0.5; on val as it is: 0.787, 99.9 %.
 DEFAULT_ANCHORS: Anchors = (
     ((7.8, 8.6), (11.3, 13.1), (16.4, 18.9)),
     ((23.9, 27.1), (34.5, 39.4), (51.5, 59.2)),
