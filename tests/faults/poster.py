@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from pi_mask.build import open_detector
+from pi_mask.camera.picture import decode_picture
 from pi_mask.policy import DoorPolicy
 from pi_mask.settings import ModelSettings, PolicySettings, TrackerSettings
 from pi_mask.tracker import Tracker
@@ -45,7 +46,8 @@ def pictures(data: Path, count: int) -> Iterator[Image]:
         if len(faces := boxes.get(image["id"], [])) == 1 and min(faces[0][2:]) >= SMALLEST_PX
     ]
     for image in alone[:: max(1, len(alone) // count)][:count]:
-        yield cv2.imread(str(data.parent / "images" / Path(image["file_name"]).name))[..., ::-1]
+        path = data.parent / "images" / image["file_name"]
+        yield decode_picture(path)
 
 
 def filmed(image: Image, seed: int) -> Iterator[Frame]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 from functools import partial
@@ -54,16 +53,13 @@ def test_damaged_files_stop_the_next_start_only(bench: Bench, model: Path, damag
     assert refused.seen.lit == set()
 
 
-def full_disk() -> None:
-    """Let no file grow beyond a few bytes; that is what an unprivileged process can have of a full disk."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (8, 8))
-
-
 def test_a_full_disk_changes_nothing_at_the_door(bench: Bench) -> None:
-    """The door needs no file; one warning says what a crash would now leave behind."""
+    """The door needs no file; one warning says what a crash would now leave behind.
+
+    A limit on files is what an unprivileged process can have of a full disk.
+    """
     bench.shows("with_mask")
-    with Door(bench, environment=bench.service, limit=full_disk) as door:
+    with Door(bench, environment=bench.service, largest_file=8) as door:
         door.wait_until_open()
         judges_on(door, bench)
         code = door.end()
