@@ -97,8 +97,10 @@ class History:
         if self._path is None:
             return
         kept = () if result == _SUCCESS else (*self.failures, Failure(self._clock(), result))
+        part = self._path.with_name(f"{_FILE}.part")
         try:
-            self._path.write_text("".join(f"{failure.time_s!r} {failure.result}\n" for failure in kept))
+            part.write_text("".join(f"{failure.time_s!r} {failure.result}\n" for failure in kept))
+            part.replace(self._path)
         except OSError as error:
             logger.warning("%s cannot be written: %s. Free some memory.", self._path, error.strerror)
 
