@@ -113,14 +113,15 @@ def test_vendors_stay_in_their_back_ends(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_nothing_writes_or_sends_a_frame(path: Path) -> None:
-    """Pictures are written by one module, which only --output and the demo reach; none are sent anywhere."""
+    """Pictures are written by one module, which --output, record and the demo reach; none are sent away."""
     names = set(imported(path))
     roots = {".".join(name.split(".")[:2]) for name in names} | {name.partition(".")[0] for name in names}
 
     is_writer = name_of(path) == "output.py"
-    may_write = name_of(path) == "commands/detect.py" or name_of(path).startswith("demo/")
+    may_write = name_of(path) in {"commands/detect.py", "record.py"} or name_of(path).startswith("demo/")
     assert is_writer or methods_called(path) & FRAME_WRITERS == set()
     assert is_writer or may_write or "pi_mask.output" not in roots
+    assert name_of(path) == "commands/record.py" or "pi_mask.record" not in roots
     assert roots & {"requests", "urllib.request", "http.client", "ftplib", "smtplib", "paramiko"} == set()
 
 

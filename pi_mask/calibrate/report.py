@@ -11,7 +11,6 @@ from pi_mask.report import json_line
 from pi_mask.settings import render_value
 
 if TYPE_CHECKING:
-    from pi_mask.calibrate.checks import Problem
     from pi_mask.calibrate.proposal import Change, Proposal, StepResult
     from pi_mask.calibrate.replay import Replayed
     from pi_mask.calibrate.thresholds import Expected
@@ -31,7 +30,7 @@ def proposal_lines(proposal: Proposal) -> list[str]:
     for name, text in _EXPECTED:
         expected: Expected = getattr(proposal.choice, name)
         lines.append(
-            f"  {text}: {_percent(expected.share)}; the same again {_span(expected.low, expected.high)} "
+            f"  {text}: {_percent(expected.share)}; the same again {_span(expected.low, expected.high)} % "
             f"({expected.looks:.0f} independent looks)"
         )
     lines += ["", *_change_lines(proposal.changes)]
@@ -59,11 +58,6 @@ def proposal_json(proposal: Proposal, *, model: str, wrong_green_costs: float, w
     )
 
 
-def refusal_line(step: str, problem: Problem) -> str:
-    """Why a step is refused."""
-    return f"{step}: {problem.text}"
-
-
 def _step_lines(result: StepResult) -> list[str]:
     collected = result.collected
     clips = f", {len(collected.clips)} clips" if len(collected.clips) > 1 else ""
@@ -77,7 +71,7 @@ def _step_lines(result: StepResult) -> list[str]:
 def _shares(replayed: Replayed) -> str:
     shown = ((kind, replayed.shares[kind]) for kind in Shown)
     return "  ".join(
-        f"{kind.value} {_percent(share.share):>5} {f'({_span(share.low, share.high)})':<11}"
+        f"{kind.value} {_percent(share.share):>5} {f'({_span(share.low, share.high)})':<8}"
         for kind, share in shown
     ).rstrip()
 
@@ -96,11 +90,12 @@ def _change_lines(changes: Sequence[Change]) -> list[str]:
 
 
 def _percent(share: float) -> str:
-    return f"{share:.1%}" if 0 < share < 0.0995 else f"{share:.0%}"
+    """Tenths below ten per cent, where they matter."""
+    return f"{100 * share:.{int(0 < share < 0.0995)}f} %"
 
 
 def _span(low: float, high: float) -> str:
-    return f"{100 * low:.0f}–{100 * high:.0f} %"
+    return f"{100 * low:.0f}–{100 * high:.0f}"
 
 
 def _step_json(result: StepResult) -> dict[str, object]:

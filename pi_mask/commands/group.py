@@ -6,10 +6,12 @@ import click
 
 from pi_mask import __version__
 from pi_mask.commands.bench import bench
+from pi_mask.commands.calibrate import calibrate
 from pi_mask.commands.config import config
 from pi_mask.commands.detect import detect
 from pi_mask.commands.doctor import doctor
 from pi_mask.commands.models import models
+from pi_mask.commands.record import record
 from pi_mask.commands.run import run
 
 _EPILOG = """\b
@@ -37,5 +39,5 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (detect, run, models, config, bench, doctor):
+for _command in (detect, run, models, config, bench, doctor, calibrate, record):
     cli.add_command(_command)

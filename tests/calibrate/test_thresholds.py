@@ -67,12 +67,30 @@ def test_dearer_wrong_greens_become_rarer() -> None:
     steps = [Looks(Truth.MASKED, masked, units), Looks(Truth.STOPPED, wrong, units)]
 
     shares = []
-    for cost in (1.0, 5.0, 50.0):
+    for cost in (1.0, 2.0, 5.0, 50.0):
         chosen = cheapest(steps, HALVES, Costs(wrong_green=cost))
         given = answers_to(steps[1], chosen)
         shares.append(given.count(Answer.WRONG_GREEN) / len(given))
 
-    assert shares[0] > shares[1] > shares[2]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > 1.5 * shares[-1]
+
+
+def test_however_dear_a_wrong_green_the_door_opens() -> None:
+    """Where masks look like wrong ones, three looks in five at a mask still see it, or as many as now."""
+    random = np.random.default_rng(2)
+    alike = [random.uniform(0.3, 0.9, (200, 1)) * [1.0, 0.1, 0.1] for _ in range(2)]
+    units = np.arange(200)
+    steps = [Looks(Truth.MASKED, alike[0], units), Looks(Truth.STOPPED, alike[1], units)]
+
+    shares = []
+    for now in (0.3, 0.8):
+        chosen = cheapest(steps, {**HALVES, MaskLabel.WITH_MASK: now}, Costs(wrong_green=1000.0))
+        given = answers_to(steps[0], chosen)
+        shares.append(given.count(Answer.RIGHT) / len(given))
+
+    assert 0.55 <= shares[0] <= 0.85
+    assert shares[1] == pytest.approx((0.9 - 0.8) / 0.6, abs=0.06)
 
 
 def test_steps_weigh_the_same_however_long() -> None:

@@ -13,6 +13,7 @@ import pytest
 from pi_mask.camera.picture import decode_picture
 from pi_mask.demo.photograph import find_photograph
 from pi_mask.output import VideoWriter
+from tests.calibrate.films import record_steps
 
 # Python tells its audit hooks of every file that is opened, made or removed and of every connection. Native
 # code does not; what it would leave is seen in the folders.
@@ -111,3 +112,14 @@ def test_the_doctor_keeps_nothing_of_what_it_looks_at(clip: Path, tmp_path: Path
     written = [place for _, place in _seen(done) if place != os.devnull]
     assert "brightness" in camera["message"]
     assert [place for place in written if not place.isdecimal()] == []  # numbers are pipes to its children
+
+
+def test_calibrating_stores_no_picture(tmp_path: Path) -> None:
+    """People are watched, and nothing of them is left: a dry run writes no file at all."""
+    clips = record_steps(tmp_path / "clips", 2.5)
+
+    done = _run(tmp_path, "", "-m", "pi_mask", "calibrate", "--from", str(clips), "--dry-run", "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["event"] == "calibration"
+    assert [place for _, place in _seen(done) if place != os.devnull] == []

@@ -1,0 +1,248 @@
+"""Fit the settings to one door."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pi_mask.commands.options import Given, json_option
+from pi_mask.commands.streams import configure_logging, progress, say, tell
+from pi_mask.commands.watching import (
+    AtDoor,
+    DoorOptions,
+    door_options,
+    ending_on_signals,
+    open_camera_and_lamps,
+    open_collecting,
+)
+from pi_mask.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from pi_mask.calibrate.checks import Yardstick
+    from pi_mask.calibrate.collected import Clip, Collected
+    from pi_mask.calibrate.proposal import Proposal
+    from pi_mask.commands.watching import Collecting, Pace
+    from pi_mask.detector import Detector
+    from pi_mask.settings import LoadedSettings, Settings
+
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What is to be looked at, and what is to happen with the proposal; one attribute a flag."""
+
+    wrong_green_costs: float
+    has_hand: bool
+    keep_doubtful: bool
+    is_dry: bool
+    is_agreed: bool
+    as_json: bool
+
+    def check(self) -> None:
+        """Refuse to take an owner's five minutes when there is nobody to say yes in the end."""
+        if not (self.is_dry or self.is_agreed or sys.stdin.isatty()):
+            raise UsageError("There is nobody to ask. Add --yes to write, or --dry-run to look only.")
+
+
+@click.command(short_help="Fit the settings to one door.")
+@door_options
+@click.option(
+    "--from",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Work on recordings (see pi-mask record): one clip, or a folder of clips, named after each step.",
+)
+@click.option(
+    "--wrong-green-costs",
+    type=click.FloatRange(1, 1000),
+    default=20.0,
+    show_default=True,
+    help="What a wrong green costs, in wrong reds.",
+)
+@click.option(
+    "--without-hand",
+    "has_hand",
+    is_flag=True,
+    flag_value=False,
+    default=True,
+    help="Leave out the optional step with a hand before the mouth.",
+)
+@click.option(
+    "--keep-doubtful",
+    is_flag=True,
+    help="Use recordings that look as if the mask was on or off against what was said.",
+)
+@click.option("--dry-run", "is_dry", is_flag=True, help="Write nothing.")
+@click.option("--yes", "is_agreed", is_flag=True, help="Write without asking.")
+@json_option
+def calibrate(
+    given: Given,
+    door: DoorOptions,
+    folder: Path | None,
+    **wishes: Any,  # noqa: ANN401 what click makes of it
+) -> None:
+    """Watch a person do a few things at the door, then choose thresholds, zone, smallest face and votes.
+
+    The lamps and a line of text say what to do: empty doorway; mask at the usual spot, near, far; no mask;
+    mask under the nose; a hand before the mouth. A step that does not look as said is asked for again. Then
+    both settings, those in force and those proposed, are tried on what was seen; after a yes the new ones go
+    into the configuration, comments kept, the old file beside it. Stop the service first: it has the camera.
+
+    No picture is stored. Ctrl-C leaves everything as it was. docs/calibration.md explains the figures.
+    """
+    configure_logging("WARNING")
+    wish = _Wish(**wishes)
+    wish.check()
+    loaded = given.load(door.preset)
+    target = _target(loaded)
+    if not wish.is_dry:
+        from pi_mask.settings_edit import check_writable
+
+        check_writable(target)
+    with ending_on_signals():
+        if folder is None:
+            proposal, model = _at_door(loaded.settings, door.pace, wish)
+        else:
+            proposal, model = _from_recordings(loaded, folder, wish)
+    _conclude(proposal, model, loaded, target, wish)
+
+
+def _from_recordings(loaded: LoadedSettings, folder: Path, wish: _Wish) -> tuple[Proposal, str]:
+    from pi_mask.calibrate.checks import Yardstick
+    from pi_mask.calibrate.collected import Collected
+    from pi_mask.calibrate.recordings import find_recordings, strangers
+
+    found = find_recordings(folder)
+    for name in strangers(folder):
+        tell(f"Warning: {name} is no step, and is left out.")
+    model = loaded.settings.model
+    if loaded.sources["model.accelerator"] == "default":  # at a desk the CPU is nothing to warn about
+        model = model.model_copy(update={"accelerator": "cpu"})
+    with open_collecting(model) as opened:
+        steps = []
+        with progress("Watching", sum(map(len, found.values()))) as advance:
+            for step, paths in found.items():
+                clips = [_clip(path, opened.detector, advance) for path in paths]
+                steps.append(Collected(step, tuple(clips)))
+        _check(steps, Yardstick(loaded.settings.tracker, opened.thresholds), wish)
+        return _propose(steps, loaded.settings, opened, wish), opened.manifest.name
+
+
+def _clip(path: Path, detector: Detector, advance: Callable[[], None]) -> Clip:
+    from pi_mask.calibrate.collect import watch
+    from pi_mask.camera.files import FilesCamera
+
+    with closing(FilesCamera([path])) as camera:
+        clip = watch(camera, detector, None)
+    advance()
+    return clip
+
+
+def _check(steps: Sequence[Collected], yardstick: Yardstick, wish: _Wish) -> None:
+    """Refuse recordings with every step that does not look as said, a line each."""
+    from pi_mask.calibrate.checks import check
+
+    by_name = {each.step.name: each for each in steps}
+    refused = []
+    for name, collected in by_name.items():
+        problem = check(collected, by_name, yardstick)
+        if problem is None:
+            continue
+        line = f"{name}: {problem.text}"
+        if problem.is_doubt and wish.keep_doubtful:
+            tell(f"Warning: {line}")
+        else:
+            refused.append(
+                line + (" If the model is wrong, add --keep-doubtful." if problem.is_doubt else "")
+            )
+    if refused:
+        raise InputError("\n".join(refused))
+
+
+def _at_door(settings: Settings, pace: Pace, wish: _Wish) -> tuple[Proposal, str]:
+    from pi_mask.calibrate.checks import Yardstick
+    from pi_mask.calibrate.steps import HAND, STEPS
+    from pi_mask.calibrate.visit import Terms, visit
+
+    chosen = [step for step in STEPS if wish.has_hand or step.name != HAND]
+    tell(f"{len(chosen)} steps of {pace.pause_s + pace.seconds:g} s. No picture is stored. Ctrl-C ends it.")
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_collecting(settings.model))
+        with open_camera_and_lamps(settings, opened.manifest) as (camera, indicator):
+            door = AtDoor(camera, opened.detector, indicator, pace)
+            yardstick = Yardstick(settings.tracker, opened.thresholds)
+            steps = visit(chosen, Terms(door.watch, tell, yardstick, _ATTEMPTS))
+        return _propose(steps, settings, opened, wish), opened.manifest.name
+
+
+def _propose(steps: Sequence[Collected], settings: Settings, opened: Collecting, wish: _Wish) -> Proposal:
+    from pi_mask.calibrate.proposal import InForce, propose
+    from pi_mask.calibrate.replay import Door
+    from pi_mask.calibrate.thresholds import Costs
+    from pi_mask.calibrate.voting import trials
+
+    sizes = {frame.size for each in steps for clip in each.clips for frame in clip}
+    if len(sizes) > 1:
+        named = ", ".join(f"{width}×{height}" for width, height in sorted(sizes))
+        raise InputError(f"The clips are of different sizes ({named}). Record all with one camera.")
+    camera = settings.camera
+    camera_px = camera.width / sizes.pop()[0] if camera.kind == "picamera" else 1.0
+    policy = settings.policy
+    on_frames = policy.model_copy(update={"min_face_px": policy.min_face_px / camera_px})
+    door = Door(opened.rules, settings.tracker, on_frames)
+    with progress("Choosing", trials()) as advance:
+        now = InForce(settings, door, camera_px)
+        return propose(steps, now, Costs(wrong_green=wish.wrong_green_costs), advance)
+
+
+def _target(loaded: LoadedSettings) -> Path:
+    from pi_mask.settings import user_config
+
+    return loaded.config or user_config(os.environ)
+
+
+def _conclude(proposal: Proposal, model: str, loaded: LoadedSettings, target: Path, wish: _Wish) -> None:
+    """Show the proposal, ask, write."""
+    from pi_mask.calibrate.report import proposal_json, proposal_lines
+
+    lines = proposal_lines(proposal)
+    for line in lines:
+        (tell if wish.as_json else say)(line)
+    is_written = bool(proposal.changes) and not wish.is_dry and _is_wanted(target, wish)
+    if is_written:
+        _write(proposal, model, loaded, target)
+    elif proposal.changes:
+        tell("Nothing is written.")
+    if wish.as_json:
+        written = target if is_written else None
+        say(proposal_json(proposal, model=model, wrong_green_costs=wish.wrong_green_costs, written=written))
+
+
+def _is_wanted(target: Path, wish: _Wish) -> bool:
+    return wish.is_agreed or click.confirm(f"Write these changes to {target}?", err=True)
+
+
+def _write(proposal: Proposal, model: str, loaded: LoadedSettings, target: Path) -> None:
+    from datetime import UTC, datetime
+
+    from pi_mask.settings_edit import edited, replace_file
+
+    values = {change.key: change.after for change in proposal.changes}
+    text = target.read_bytes().decode("utf-8-sig") if target.exists() else ""
+    note = f"calibrate, {datetime.now(UTC):%Y-%m-%d}, {model}"
+    old = replace_file(target, edited(text, values, note))
+    tell(f"{target} is written." + (f" The file as it was is {old}." if old else ""))
+    for key in values:
+        source = loaded.sources[key]
+        if source.startswith(("environment", "flag")):
+            tell(f"Warning: {key} is also set by the {source}, which beats the file. Take it away there.")
+    tell("Restart the service, so that it reads them: sudo systemctl restart pi-mask")

@@ -1,0 +1,250 @@
+"""Open and use the parts that calibrate and record share."""
+
+from __future__ import annotations
+
+import functools
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from pi_mask.commands.options import Preset, settings_options
+from pi_mask.commands.run import DESKTOP
+from pi_mask.commands.streams import clear_line, is_on_terminal, tell
+from pi_mask.errors import UsageError
+
+if TYPE_CHECKING:
+    from pi_mask.calibrate.collected import Clip, CollectedFrame
+    from pi_mask.calibrate.steps import Step
+    from pi_mask.camera.base import Camera
+    from pi_mask.detector import Detector, Rules
+    from pi_mask.indicator.base import Indicator
+    from pi_mask.manifest import Manifest
+    from pi_mask.settings import ModelSettings, Settings
+    from pi_mask.types import Frame, MaskLabel
+
+    OnFrame = Callable[[Frame, CollectedFrame], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Collecting:
+    """A model that finds all that any settings could.
+
+    Attributes:
+        detector: With low thresholds.
+        manifest: The model's.
+        thresholds: In force.
+        rules: The same as the detector's, with these thresholds.
+    """
+
+    detector: Detector
+    manifest: Manifest
+    thresholds: Mapping[MaskLabel, float]
+    rules: Rules
+
+
+@contextmanager
+def open_collecting(settings: ModelSettings) -> Iterator[Collecting]:
+    """Open the model with thresholds below those in force.
+
+    Raises:
+        ModelError: It is unusable.
+        EdgeTpuError: The accelerator was asked for by name and is missing.
+    """
+    from dataclasses import replace
+
+    import numpy as np
+
+    from pi_mask.build import label_thresholds, open_detector
+    from pi_mask.calibrate.collect import collecting_score
+    from pi_mask.manifest import find_manifest, load_manifest
+
+    thresholds = label_thresholds(settings, load_manifest(find_manifest(settings.name)))
+    low = settings.model_copy(update={"min_score": collecting_score(thresholds)})
+    with open_detector(low) as opened:
+        own = opened.detector.rules
+        limits = np.array([thresholds[label] for label in own.labels])
+        yield Collecting(opened.detector, opened.manifest, thresholds, replace(own, limits=limits))
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a step takes, in seconds: to get ready, then watched."""
+
+    pause_s: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class DoorOptions:
+    """What the shared flags say: ``--desktop``, ``--seconds`` and ``--pause``."""
+
+    is_desktop: bool
+    pace: Pace
+
+    @property
+    def preset(self) -> Preset | None:
+        """What ``--desktop`` stands for, where it is given."""
+        return DESKTOP if self.is_desktop else None
+
+
+def door_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the shared flags; the command gets them as ``door``, and the settings' flags as ``given``."""
+
+    @functools.wraps(function)
+    def command(is_desktop: bool, seconds: float, pause: float, **arguments: object) -> None:
+        function(door=DoorOptions(is_desktop, Pace(pause, seconds)), **arguments)
+
+    decorated: Callable[..., None] = command
+    for option in (
+        click.option(
+            "--pause", type=_UP_TO_2_MINUTES, default=5.0, show_default=True, help="Seconds before each step."
+        ),
+        click.option(
+            "--seconds", type=_SOME_SECONDS, default=8.0, show_default=True, help="Seconds of each step."
+        ),
+        click.option(
+            "--desktop",
+            "is_desktop",
+            is_flag=True,
+            help="As in run: webcam, CPU and console, where no other flag says otherwise.",
+        ),
+        settings_options(
+            "camera.kind",
+            "camera.source",
+            "model.name",
+            "model.accelerator",
+            "model.threads",
+            "indicator.kind",
+        ),
+    ):
+        decorated = option(decorated)
+    return decorated
+
+
+_UP_TO_2_MINUTES = click.FloatRange(0, 120)
+_SOME_SECONDS = click.FloatRange(3, 120)
+
+
+class AtDoor:
+    """Shows what to do, waits, watches.
+
+    Args:
+        camera: Live; closed by the caller.
+        detector: With low thresholds.
+        indicator: The lamps; None where the lines of text must do.
+        pace: Of each step.
+    """
+
+    def __init__(self, camera: Camera, detector: Detector, indicator: Indicator | None, pace: Pace) -> None:
+        self._camera = camera
+        self._detector = detector
+        self._indicator = indicator
+        self._pace = pace
+        self._sign: object = None
+
+    def watch(self, step: Step, on_frame: OnFrame = lambda _frame, _kept: None) -> Clip:
+        """Lead through one step.
+
+        Args:
+            step: Which.
+            on_frame: Called with each frame that is watched.
+
+        Raises:
+            CameraError: The camera delivers nothing.
+        """
+        from pi_mask.calibrate.collect import watch
+
+        self._show(step)
+        pace = self._pace
+        tell(f"{step.name}: {step.instruction} In {pace.pause_s:g} s I watch for {pace.seconds:g} s.")
+        if pace.pause_s > 0:  # the model runs meanwhile, so that the camera and it have settled
+            watch(self._camera, self._detector, pace.pause_s)
+        live = _Live(pace.seconds)
+
+        def seen(frame: Frame, kept: CollectedFrame) -> None:
+            live.show(kept)
+            on_frame(frame, kept)
+
+        clip = watch(self._camera, self._detector, pace.seconds, seen)
+        live.end()
+        found = sum(bool(frame.faces) for frame in clip)
+        tell(f"{step.name}: {len(clip)} frames, something like a face in {found}.")
+        return clip
+
+    def _show(self, step: Step) -> None:
+        if self._indicator is not None and step.sign != self._sign:
+            verdict, has_blips = step.sign
+            self._indicator.show(verdict, is_degraded=has_blips)
+            self._sign = step.sign
+
+
+@contextmanager
+def open_camera_and_lamps(
+    settings: Settings, manifest: Manifest
+) -> Iterator[tuple[Camera, Indicator | None]]:
+    """Open what the settings name; on leaving, lamps are off and the camera is released.
+
+    The console is no lamp: its lines would talk of the verdict while this command talks to the person.
+
+    Raises:
+        UsageError: Files are no camera at a door.
+        CameraError: There is no camera.
+        GpioError: The pins cannot be had.
+    """
+    from contextlib import ExitStack
+
+    from pi_mask.build import CAMERAS, INDICATORS, shrunk_by_isp
+
+    if settings.camera.kind == "files":
+        raise UsageError("Files are no camera at a door. Use pi-mask calibrate --from DIR for recordings.")
+    with ExitStack() as stack:
+        indicator = None
+        if settings.indicator.kind != "console":
+            indicator = INDICATORS[settings.indicator.kind](settings.indicator)
+            stack.enter_context(closing(indicator))
+        filmed = shrunk_by_isp(settings, manifest.input).camera
+        yield stack.enter_context(closing(CAMERAS[filmed.kind](filmed))), indicator
+
+
+@contextmanager
+def ending_on_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the block as Ctrl-C does, so that the lamps go off."""
+
+    def stop(_number: int, _frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Live:
+    """A line of counts that is written over and over, on a terminal only."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._start: float | None = None
+        self._frames = 0
+        self._is_shown = is_on_terminal()
+
+    def show(self, kept: CollectedFrame) -> None:
+        if not self._is_shown:
+            return
+        self._start = kept.timestamp if self._start is None else self._start
+        self._frames += 1
+        left = max(0.0, self._seconds - (kept.timestamp - self._start))
+        faces = ", ".join(f"{face.label.value} {face.score:.2f}" for face in kept.faces[:3]) or "nobody"
+        clear_line()
+        click.echo(f"  {left:4.1f} s left, {self._frames} frames: {faces}", nl=False, err=True)
+
+    def end(self) -> None:
+        if self._is_shown:
+            clear_line()
