@@ -67,6 +67,17 @@ class FacePaint:
         """Fill an outline, its corners rounded or not."""
         self._blend(self._inside(_smooth(corners) if is_round else corners), texture * self._light)
 
+    def shadow(self, corners: Points, strength: float) -> None:
+        """Darken what lies just under an outline, as light from above does."""
+        lowered = [(u, v + 0.02) for u, v in corners]
+        self._paint *= 1 - np.float32(strength) * self._inside(_smooth(lowered), blur=0.04)
+
+    def bulge(self, texture: Floats) -> Floats:
+        """The texture on something round: darker towards the sides of the face."""
+        across = (np.arange(self.shape[1], dtype=np.float32) - self._origin[0]) / self._size[0] - 0.5
+        shade = (1.06 - 1.1 * across**2).clip(0.4, 1.1).astype(np.float32)
+        return texture * shade[None, :, None]
+
     def line(self, points: Points, width: float, colour: NDArray[np.floating]) -> None:
         """Draw along points, with round ends; the width is a share of the box's width."""
         alpha = np.zeros(self.shape, np.uint8)
@@ -127,14 +138,17 @@ def skin_colour(paint: FacePaint) -> NDArray[np.float32]:
 
 
 def fabric(shape: tuple[int, int], colour: NDArray[np.floating], rng: Generator) -> Floats:
-    """A cloth of one colour, or with stripes, checks or dots of another one."""
+    """A cloth of one colour, or with stripes, checks or dots of another one; never quite even."""
     rows, columns = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
-    other = rng.uniform(10, 245, 3).astype(np.float32)
+    plain = np.asarray(colour, np.float32)
+    other = plain + np.float32(rng.uniform(0.25, 0.9)) * (rng.uniform(10, 245, 3).astype(np.float32) - plain)
     period = float(rng.uniform(0.05, 0.2)) * min(shape)
     angle = float(rng.uniform(0, np.pi))
     along = np.sin((columns * np.cos(angle) + rows * np.sin(angle)) * 2 * np.pi / max(period, 4.0))
     across = np.sin((columns * np.sin(angle) - rows * np.cos(angle)) * 2 * np.pi / max(period, 4.0))
     waves = (np.zeros(shape, np.float32), along, np.maximum(along, across), 2 * along * across - 0.6)
-    kind = rng.choice(len(waves), p=[0.55, 0.15, 0.15, 0.15])
+    kind = rng.choice(len(waves), p=[0.7, 0.1, 0.1, 0.1])
     share: Floats = (3 * waves[kind]).clip(0, 1)[..., None] if kind else np.zeros((*shape, 1), np.float32)
-    return np.asarray(colour, np.float32) * (1 - share) + other * share
+    creases = cv2.GaussianBlur(rng.standard_normal(shape, np.float32), (0, 0), max(1.0, 0.03 * min(shape)))
+    uneven = 1 + 0.05 * creases / max(float(creases.std()), 1e-6)
+    return (plain * (1 - share) + other * share) * uneven[..., None].astype(np.float32)

@@ -59,7 +59,8 @@ def is_drawable(box: NDArray[np.float32], image: NDArray[np.uint8]) -> bool:
 _WORN = ((0.5, 0.42), (0.36, 0.5), (0.1, 0.56), (0.13, 0.78), (0.3, 0.97), (0.5, 1.02))
 _UNDER_NOSE = ((0.5, 0.69), (0.34, 0.68), (0.1, 0.62), (0.13, 0.82), (0.3, 0.99), (0.5, 1.03))
 _ON_CHIN = ((0.5, 0.87), (0.32, 0.86), (0.1, 0.74), (0.14, 0.88), (0.3, 1.03), (0.5, 1.08))
-_AROUND = ((0.5, 0.36), (0.3, 0.42), (-0.02, 0.46), (-0.02, 0.9), (0.25, 1.1), (0.5, 1.12))
+# Where a worn mask may be: no wider, for a wall may have its colour.
+_AROUND = ((0.5, 0.36), (0.3, 0.42), (0.05, 0.48), (0.05, 0.84), (0.25, 1.02), (0.5, 1.06))
 _Half = Sequence[tuple[float, float]]
 
 
@@ -67,15 +68,16 @@ def draw_mask(paint: FacePaint, rng: Generator, half: _Half = _WORN) -> None:
     """A mask with its ear loops, in any colour or pattern, pleated or plain."""
     corners = _mirrored(half, rng)
     colour = mask_colour(rng)
+    loops = colour if rng.random() < 0.5 else np.array((225.0, 228.0, 230.0))
     for side, corner in ((-0.02, corners[2]), (1.02, corners[-3])):
-        paint.line([corner, (side, rng.uniform(0.4, 0.48))], 0.02, colour)
-    texture = fabric(paint.shape, colour, rng)
-    paint.polygon(corners, texture)
+        paint.line([corner, (side, rng.uniform(0.4, 0.48))], 0.015, loops)
+    paint.shadow(corners, rng.uniform(0.15, 0.4))
+    paint.polygon(corners, paint.bulge(fabric(paint.shape, colour, rng)))
     if rng.random() < 0.5:
         top, bottom = half[0][1], half[-1][1]
         for share in (0.4, 0.58, 0.76):
             v = top + (bottom - top) * share
-            paint.line([(0.16, v - 0.02), (0.5, v + 0.02), (0.84, v - 0.02)], 0.008, colour * 0.75)
+            paint.line([(0.16, v - 0.02), (0.5, v + 0.02), (0.84, v - 0.02)], 0.008, colour * 0.85)
 
 
 def draw_wrong_mask(paint: FacePaint, rng: Generator) -> None:
@@ -101,15 +103,19 @@ def draw_scarf(paint: FacePaint, rng: Generator) -> None:
     """A scarf pulled up over the mouth, wider than the face, with folds."""
     top = rng.uniform(0.58, 0.72)
     colour = _muted(rng)
-    edge = ((-0.5, top + 0.3), (-0.1, top + 0.12), (0.15, top), (0.5, top + rng.uniform(-0.04, 0.05)))
-    far_edge = ((0.85, top), (1.1, top + 0.12), (1.5, top + 0.3))
-    paint.polygon(
-        [*edge, *far_edge, (1.5, 1.6), (-0.5, 1.6)], fabric(paint.shape, colour, rng), is_round=False
-    )
+    half = ((-0.5, 1.6), (-0.42, 1.3), (-0.24, 1.12), (-0.16, top + 0.22), (-0.06, top + 0.06), (0.12, top))
+    middle = (0.5, top + rng.uniform(-0.02, 0.06))
+    outline = [*half, middle, *((1 - u, v) for u, v in reversed(half))]
+    paint.shadow(outline, 0.3)
+    paint.polygon(outline, paint.bulge(fabric(paint.shape, colour, rng)))
     for _ in range(7):
         v = rng.uniform(top + 0.08, 1.3)
-        fold = [(-0.3, v + rng.uniform(0, 0.2)), (0.5, v), (1.3, v + rng.uniform(0, 0.2))]
-        paint.line(fold, rng.uniform(0.01, 0.04), colour * rng.uniform(0.75, 0.9))
+        fold = [
+            (rng.uniform(-0.1, 0.3), v + rng.uniform(0, 0.1)),
+            (0.5, v),
+            (rng.uniform(0.7, 1.1), v + 0.05),
+        ]
+        paint.line(fold, rng.uniform(0.01, 0.03), colour * rng.uniform(0.8, 0.92))
 
 
 def draw_drink(paint: FacePaint, rng: Generator) -> None:
@@ -141,9 +147,9 @@ def recolour(paint: FacePaint, rng: Generator) -> None:
 
 
 def mask_colour(rng: Generator) -> NDArray[np.float64]:
-    """RGB, 0 to 255: a third white, light blue or black as sold, else any."""
-    common = ((238, 240, 242), (150, 195, 225), (35, 36, 40))
-    if rng.random() < 0.33:
+    """RGB, 0 to 255: half of them white, light blue, black, grey or navy as sold, else any."""
+    common = ((225, 228, 230), (150, 195, 225), (35, 36, 40), (120, 122, 126), (40, 50, 90))
+    if rng.random() < 0.5:
         return np.array(common[rng.integers(len(common))], np.float64)
     return rng.uniform(15, 245, 3)
 
