@@ -20,8 +20,9 @@ _DEPARTURE: Final = 0.1
 """How far it must stray to count as moved again, once it has been still: 1.5 cm of an adult's face."""
 _MEMORY_S: Final = 600.0
 """How long a still face that is hidden, or missed by the detector, is known again at its place."""
-_SHORT_MEMORY_S: Final = 60.0
-"""The same for one that has not been there for long enough yet, such as a false alarm that comes and goes."""
+_SHORT_MEMORY_S: Final = 10.0
+"""The same for one that has not been there for long enough yet, such as a false alarm that comes and goes;
+short, for the next visitor may stop at the very spot of the one before."""
 
 
 @dataclass(frozen=True, slots=True)

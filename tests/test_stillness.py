@@ -116,10 +116,10 @@ def test_a_false_alarm_that_comes_and_goes_is_still_in_the_end() -> None:
     assert first == 6 * AFTER_S - 1  # the sixth look of each visit is a second after its first
 
 
-def test_short_stays_at_one_place_are_forgotten_within_a_minute() -> None:
-    """Visitors who stop at the same spot, one a minute, never add up to a poster."""
+def test_short_stays_at_one_place_are_forgotten_within_seconds() -> None:
+    """Visitors who appear and vanish at the same spot, one after the other, never add up to a poster."""
     faces = StillFaces(AFTER_S)
-    visits = [(minute * 61 + index / FPS, minute) for minute in range(60) for index in range(5)]
+    visits = [(number * 13 + index / FPS, number) for number in range(60) for index in range(11)]
 
     assert not any(faces.update([track(at, 300, track_id=visit)], at) for at, visit in visits)
 
