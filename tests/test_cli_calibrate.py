@@ -86,7 +86,7 @@ def test_recordings_give_a_proposal_in_json(invoke: Invoke, clips: Path, config:
         1,
         "calibration",
         None,
-        20.0,
+        5.0,
     )
     assert [step["name"] for step in line["steps"]] == list(SCENES)
     assert {key for change in line["changes"] for key in change} == {"key", "before", "after"}

@@ -64,7 +64,7 @@ class _Wish:
 @click.option(
     "--wrong-green-costs",
     type=click.FloatRange(1, 1000),
-    default=20.0,
+    default=5.0,
     show_default=True,
     help="What a wrong green costs, in wrong reds.",
 )
@@ -178,7 +178,7 @@ def _at_door(settings: Settings, pace: Pace, wish: _Wish) -> tuple[Proposal, str
     with ExitStack() as stack:
         opened = stack.enter_context(open_collecting(settings.model))
         with open_camera_and_lamps(settings, opened.manifest) as (camera, indicator):
-            door = AtDoor(camera, opened.detector, indicator, pace)
+            door = AtDoor(camera, opened, indicator, pace)
             yardstick = Yardstick(settings.tracker, opened.thresholds)
             steps = visit(chosen, Terms(door.watch, tell, yardstick, _ATTEMPTS))
         return _propose(steps, settings, opened, wish), opened.manifest.name

@@ -100,7 +100,7 @@ def _record(folder: Path, settings: Settings, chosen: Sequence[Step], pace: Pace
         camera, lamps = stack.enter_context(open_camera_and_lamps(settings, opened.manifest))
         # Within the folder, so that a clip is moved and never copied; gone afterwards, whatever happens.
         parts = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder, prefix=".")))
-        door = AtDoor(camera, opened.detector, lamps, pace)
+        door = AtDoor(camera, opened, lamps, pace)
 
         yardstick = Yardstick(settings.tracker, opened.thresholds)
         visit(

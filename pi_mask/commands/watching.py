@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pi_mask.indicator.base import Indicator
     from pi_mask.manifest import Manifest
     from pi_mask.settings import ModelSettings, Settings
-    from pi_mask.types import Frame, MaskLabel
+    from pi_mask.types import Detection, Frame, MaskLabel
 
     OnFrame = Callable[[Frame, CollectedFrame], None]
 
@@ -134,14 +134,14 @@ class AtDoor:
 
     Args:
         camera: Live; closed by the caller.
-        detector: With low thresholds.
+        opened: The model.
         indicator: The lamps; None where the lines of text must do.
         pace: Of each step.
     """
 
-    def __init__(self, camera: Camera, detector: Detector, indicator: Indicator | None, pace: Pace) -> None:
+    def __init__(self, camera: Camera, opened: Collecting, indicator: Indicator | None, pace: Pace) -> None:
         self._camera = camera
-        self._detector = detector
+        self._opened = opened
         self._indicator = indicator
         self._pace = pace
         self._sign: object = None
@@ -157,22 +157,22 @@ class AtDoor:
             CameraError: The camera delivers nothing.
         """
         from pi_mask.calibrate.collect import watch
+        from pi_mask.detector import faces_in
 
         self._show(step)
-        pace = self._pace
+        pace, detector, rules = self._pace, self._opened.detector, self._opened.rules
         tell(f"{step.name}: {step.instruction} In {pace.pause_s:g} s I watch for {pace.seconds:g} s.")
         if pace.pause_s > 0:  # the model runs meanwhile, so that the camera and it have settled
-            watch(self._camera, self._detector, pace.pause_s)
+            watch(self._camera, detector, pace.pause_s)
         live = _Live(pace.seconds)
 
         def seen(frame: Frame, kept: CollectedFrame) -> None:
-            live.show(kept)
+            live.show(kept.timestamp, faces_in(kept.look.reaching(rules.limits), rules))
             on_frame(frame, kept)
 
-        clip = watch(self._camera, self._detector, pace.seconds, seen)
+        clip = watch(self._camera, detector, pace.seconds, seen)
         live.end()
-        found = sum(bool(frame.faces) for frame in clip)
-        tell(f"{step.name}: {len(clip)} frames, something like a face in {found}.")
+        tell(f"{step.name}: {len(clip)} frames, a face in {live.with_a_face}.")
         return clip
 
     def _show(self, step: Step) -> None:
@@ -227,23 +227,25 @@ def ending_on_signals() -> Iterator[None]:
 
 
 class _Live:
-    """A line of counts that is written over and over, on a terminal only."""
+    """Counts frames and faces, in a line that is written over and over, on a terminal only."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._start: float | None = None
         self._frames = 0
         self._is_shown = is_on_terminal()
+        self.with_a_face = 0
 
-    def show(self, kept: CollectedFrame) -> None:
+    def show(self, timestamp: float, faces: Sequence[Detection]) -> None:
+        self._start = timestamp if self._start is None else self._start
+        self._frames += 1
+        self.with_a_face += bool(faces)
         if not self._is_shown:
             return
-        self._start = kept.timestamp if self._start is None else self._start
-        self._frames += 1
-        left = max(0.0, self._seconds - (kept.timestamp - self._start))
-        faces = ", ".join(f"{face.label.value} {face.score:.2f}" for face in kept.faces[:3]) or "nobody"
+        left = max(0.0, self._seconds - (timestamp - self._start))
+        named = ", ".join(f"{face.label.value} {face.score:.2f}" for face in faces[:3]) or "nobody"
         clear_line()
-        click.echo(f"  {left:4.1f} s left, {self._frames} frames: {faces}", nl=False, err=True)
+        click.echo(f"  {left:4.1f} s left, {self._frames} frames: {named}", nl=False, err=True)
 
     def end(self) -> None:
         if self._is_shown:
