@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -13,15 +14,17 @@ from tests.colour_model import save_picture
 from tests.conftest import Invoke
 from tests.doctor.made_up import Root
 from tests.doctor.test_picture import textured
+from tests.doctor.test_storage import USAGE
 
 
 @pytest.fixture(autouse=True)
 def a_desktop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Root:
-    """An empty machine without a program to ask."""
+    """An empty machine with a large disk and without a program to ask."""
     root = Root(tmp_path / "machine")
     root.folder.mkdir()
     monkeypatch.setattr(command, "ROOT", root.folder)
     monkeypatch.setenv("PATH", str(root.folder))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: USAGE(32 * 10**9, 22 * 10**9, 10 * 10**9))
     return root
 
 
