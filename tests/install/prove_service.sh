@@ -13,9 +13,10 @@ fail() {
 	exit 1
 }
 
-await() { # await PROPERTY VALUE: within two minutes
+await() { # await PROPERTY PATTERN: within two minutes
 	local end=$((SECONDS + 120))
-	while [ "$(show "$1")" != "$2" ]; do
+	# shellcheck disable=SC2053 # a pattern
+	until [[ "$(show "$1")" == $2 ]]; do
 		[ "$SECONDS" -lt "$end" ] || fail "$1 is $(show "$1"), not $2"
 		sleep 0.2
 	done
@@ -29,7 +30,7 @@ holds() { # holds FIELD VALUE: a line of the running process's status
 
 check_start() {
 	systemctl start "$unit" || fail "it did not start"
-	case "$(show StatusText)" in Watching*) ;; *) fail "its status is '$(show StatusText)'" ;; esac
+	await StatusText "Watching*"
 	holds Seccomp 2
 	holds NoNewPrivs 1
 	holds CapBnd 0000000000000000
@@ -67,5 +68,5 @@ main() {
 	printf 'proven: %s\n' "$1"
 }
 
-main "$@" >"/proof/$1.log" 2>&1
+(main "$@") >"/proof/$1.log" 2>&1
 systemctl poweroff

@@ -122,9 +122,11 @@ class Computer:
     root: Path = field(init=False)
     bin: Path = field(init=False)
     state: Path = field(init=False)
+    source: Path = field(init=False)
 
     def __post_init__(self) -> None:
         self.root, self.bin, self.state = (self.folder / name for name in ("root", "bin", "state"))
+        self.source = _unpacked(self.folder / "pi-mask")
         for path in (self.bin, self.state, self.root / "proc/device-tree", self.root / "etc"):
             path.mkdir(parents=True)
         for path in ("run/systemd/system", "usr/bin", "usr/local/bin", "opt", "home"):
@@ -170,7 +172,7 @@ class Computer:
         for name in names:
             (self.bin / name).unlink()
 
-    def run(self, *arguments: str, script: Path = SOURCE / "install.sh") -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, script: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run install.sh, with the calls noted from here on."""
         self.set(calls="")
         environment = {
@@ -183,7 +185,7 @@ class Computer:
             "REAL_INSTALL": str(shutil.which("install")),
             "REAL_SHA256SUM": str(shutil.which("sha256sum")),
         }
-        command = [str(self.bin / "bash"), str(script), *arguments]
+        command = [str(self.bin / "bash"), str(script or self.source / "install.sh"), *arguments]
         return subprocess.run(
             command,
             capture_output=True,
@@ -209,7 +211,7 @@ class Computer:
         """What was called, questions apart, with the folders' names as on a real computer."""
         text = (self.state / "calls").read_text()
         text = re.sub(re.escape(str(self.folder)) + r"/tmp\.\w+", "WORK", text)  # noqa: S108 mktemp's names
-        for path, name in ((self.root, ""), (self.bin, ""), (self.folder, "FOLDER"), (SOURCE, "SOURCE")):
+        for path, name in ((self.root, ""), (self.bin, ""), (self.source, "SOURCE"), (self.folder, "FOLDER")):
             text = text.replace(f"{path}/" if path == self.bin else str(path), name)
         text = re.sub(r"/[0-9a-f]{12}\b", "/FINGERPRINT", text)
         return [line for line in text.splitlines() if self._matters(line)]
@@ -226,3 +228,19 @@ class Computer:
             for path in paths
             if not path.startswith(("var/log", "run/lock", "proc/"))
         }
+
+
+def _unpacked(folder: Path) -> Path:
+    """What somebody has unpacked: the installer whole, a program and a manifest in short.
+
+    A copy, so that who edits the program while the tests run does not make it another version.
+    """
+    for name in ("install", "systemd"):
+        shutil.copytree(SOURCE / name, folder / name)
+    for name in ("install.sh", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(SOURCE / name, folder / name)
+    for name in ("pi_mask/cli.py", "pi_mask/__pycache__/cli.pyc", "docs/service.md", "models/model.tflite"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("short")
+    (folder / "models/model.json").write_text('{"edgetpu": null}')
+    return folder
