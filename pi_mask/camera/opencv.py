@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
     from pi_mask.types import Image
 
+_SILENT = 0
+
 if "OPENCV_LOG_LEVEL" not in os.environ:
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    # OpenCV 4.11, the Pi's, and older have it at the top, and no name for the level.
+    getattr(cv2.utils, "logging", cv2).setLogLevel(_SILENT)
 
 __all__ = ["bgr_to_rgb", "cv2"]
 
