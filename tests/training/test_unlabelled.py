@@ -1,0 +1,52 @@
+"""Hold the marking of faces that nobody annotated to faces left out on purpose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pi_mask.types import BoundingBox, Detection, MaskLabel
+from tests.training.colour_data import save_data
+from training.annotations import AnnotatedImage, Face, read_annotations
+from training.unlabelled import main, mark
+
+MASKED, BARE, INCORRECT = MaskLabel
+FACE = Face(BoundingBox(10, 10, 50, 60), BARE)
+IMAGE = AnnotatedImage("a.jpg", 400, 400, (FACE,), "hall", "1")
+
+
+@pytest.mark.parametrize(
+    ("box", "is_added"),
+    [
+        (BoundingBox(100, 10, 140, 60), True),
+        (BoundingBox(45, 10, 85, 60), True),  # beside the face, an eighth of it shared
+        (BoundingBox(20, 20, 30, 30), False),  # within the face
+        (BoundingBox(0, 0, 100, 120), False),  # the whole head
+        (BoundingBox(12, 12, 52, 62), False),
+    ],
+)
+def test_only_what_lies_on_no_annotation_is_added(box: BoundingBox, is_added: bool) -> None:
+    """A box that is mostly an annotated face's is left out; another one becomes a region to ignore."""
+    marked = mark(IMAGE, [Detection(box, MASKED, 0.5)])
+
+    assert marked.faces == ((FACE, Face(box, None)) if is_added else (FACE,))
+    assert (marked.file_name, marked.source, marked.group) == ("a.jpg", "hall", "1")
+
+
+def test_the_command_marks_left_out_faces_and_leaves_out_pictures(model: Path, tmp_path: Path) -> None:
+    """What only the model sees is to be ignored; annotated faces stay; a named picture goes."""
+    data = save_data(
+        tmp_path / "data", [([MASKED, BARE], [MASKED]), ([INCORRECT], [INCORRECT]), ([BARE], [BARE])]
+    )
+    names, output = tmp_path / "copies.txt", tmp_path / "marked.json"
+    names.write_text("2.png\n")
+    options = ["--model", str(model), "--data", str(data), "--output", str(output), "--without", str(names)]
+
+    result = CliRunner().invoke(main, options)
+
+    assert result.exit_code == 0, result.output
+    marked = [[face.label for face in image.faces] for image in read_annotations(output)]
+    assert marked == [[MASKED, None], [INCORRECT]]
+    assert "2 pictures, 1 regions to ignore added" in result.output
