@@ -15,10 +15,9 @@ from pydantic import ValidationError
 
 from pi_mask.errors import SettingsError
 from pi_mask.settings_fields import FIELDS, NONE, SECTIONS, allowed, parse
+from pi_mask.settings_indicator import GpioSettings, IndicatorSettings
 from pi_mask.settings_model import (
     CameraSettings,
-    GpioSettings,
-    IndicatorSettings,
     ModelSettings,
     PolicySettings,
     Settings,
