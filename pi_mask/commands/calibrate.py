@@ -234,6 +234,7 @@ def _is_wanted(target: Path, wish: _Wish) -> bool:
 def _write(proposal: Proposal, model: str, loaded: LoadedSettings, target: Path) -> None:
     from datetime import UTC, datetime
 
+    from pi_mask.settings import SYSTEM_CONFIG
     from pi_mask.settings_edit import edited, replace_file
 
     values = {change.key: change.after for change in proposal.changes}
@@ -245,4 +246,5 @@ def _write(proposal: Proposal, model: str, loaded: LoadedSettings, target: Path)
         source = loaded.sources[key]
         if source.startswith(("environment", "flag")):
             tell(f"Warning: {key} is also set by the {source}, which beats the file. Take it away there.")
-    tell("Restart the service, so that it reads them: sudo systemctl restart pi-mask")
+    if target == SYSTEM_CONFIG:
+        tell("The service reads them when it starts: sudo systemctl restart pi-mask")
