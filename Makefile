@@ -43,8 +43,9 @@ lint: .venv-test/.installed ## format, lint and types only
 	$(TESTING) -m ruff check .
 	$(TESTING) -m mypy
 
-endurance: .venv-test/.installed ## play a day in fast motion to the door, and watch its memory: 20 minutes
+endurance: .venv-test/.installed ## play a day in fast motion to the door, then kill it a hundred times: minutes
 	$(TESTING) -m tests.faults.endurance
+	$(TESTING) -m tests.faults.killed_doors
 
 smoke: .venv-test/.installed ## train, quantise and evaluate on made-up data, in minutes
 	$(TRAINING_ENV) $(TESTING) -m training.smoke
