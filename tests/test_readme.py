@@ -73,9 +73,9 @@ def test_an_unknown_option_would_be_noticed() -> None:
 
 def test_make_targets_in_the_documentation_exist() -> None:
     """Every `make target` in the documentation is a target of the Makefile."""
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     text = "\n".join(page.read_text() for page in PAGES)
-    named = set(re.findall(r"(?:^    |`)make ([a-z]+)", text, re.MULTILINE))
+    named = set(re.findall(r"(?:^    |`)make ([a-z-]+)", text, re.MULTILINE))
     assert {"demo", "test"} <= named <= targets
 
 
