@@ -47,7 +47,7 @@ endurance: .venv-test/.installed ## play a day in fast motion to the door, then 
 	$(TESTING) -m tests.faults.endurance
 	$(TESTING) -m tests.faults.killed_doors
 
-smoke: .venv-test/.installed ## train, quantise and evaluate on made-up data, in minutes
+smoke: .venv-test/.installed ## all stages of training on drawn faces, in a minute or two
 	$(TRAINING_ENV) $(TESTING) -m training.smoke
 
 train: .venv-test/.installed ## train on DATA into RUN: more than an hour

@@ -116,7 +116,8 @@ class Augmenter:
         sample = self._limit(sample)
         if rng.random() < 0.5:
             sample = _flip(sample)
-        return Sample(self._photometric(sample.image, rng), sample.boxes, sample.labels, sample.is_two_class)
+        image = photometric(sample.image, self.config, rng)
+        return Sample(image, sample.boxes, sample.labels, sample.is_two_class)
 
     def _mosaic(self, samples: Sequence[Sample], rng: Generator) -> Sample:
         canvas = np.full((self.size, self.size, 3), self.config.fill, np.uint8)
@@ -214,27 +215,28 @@ class Augmenter:
         labels[faces[np.argsort(sides)[: len(faces) - self.config.max_faces]]] = IGNORED
         return Sample(sample.image, sample.boxes, labels, sample.is_two_class)
 
-    def _photometric(self, image: Image, rng: Generator) -> Image:
-        config = self.config
-        if rng.random() < config.colour:
-            image = _colour(image, rng)
-        if rng.random() < config.grey:
-            image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)  # type: ignore[assignment]
-        if rng.random() < config.backlight:
-            image = _backlight(image, rng)
-        if rng.random() < config.dark:
-            gamma = rng.uniform(1.5, 3.0)
-            image = _table(image, 255 * (np.arange(256) / 255) ** gamma * rng.uniform(0.4, 1.0))
-        if rng.random() < config.blur:
-            image = _blur(image, rng)
-        if rng.random() < config.noise:
-            noise = rng.standard_normal(image.shape, np.float32) * rng.uniform(3, 20)
-            image = (image + noise).clip(0, 255).astype(np.uint8)
-        if rng.random() < config.jpeg:
-            quality = int(rng.integers(12, 60))
-            _, coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-            image = cv2.imdecode(coded, cv2.IMREAD_COLOR)  # type: ignore[assignment]
-        return np.ascontiguousarray(image)
+
+def photometric(image: Image, config: AugmentConfig, rng: Generator) -> Image:
+    """Other colours, light, sharpness, noise and compression; pixels stay where they are."""
+    if rng.random() < config.colour:
+        image = _colour(image, rng)
+    if rng.random() < config.grey:
+        image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)  # type: ignore[assignment]
+    if rng.random() < config.backlight:
+        image = _backlight(image, rng)
+    if rng.random() < config.dark:
+        gamma = rng.uniform(1.5, 3.0)
+        image = _table(image, 255 * (np.arange(256) / 255) ** gamma * rng.uniform(0.4, 1.0))
+    if rng.random() < config.blur:
+        image = _blur(image, rng)
+    if rng.random() < config.noise:
+        noise = rng.standard_normal(image.shape, np.float32) * rng.uniform(3, 20)
+        image = (image + noise).clip(0, 255).astype(np.uint8)
+    if rng.random() < config.jpeg:
+        quality = int(rng.integers(12, 60))
+        _, coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        image = cv2.imdecode(coded, cv2.IMREAD_COLOR)  # type: ignore[assignment]
+    return np.ascontiguousarray(image)
 
 
 def _with_hard_cases(sample: Sample, config: HardCaseConfig, rng: Generator) -> Sample:

