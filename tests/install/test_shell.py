@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,18 @@ def test_every_python_package_is_pinned(name: str) -> None:
         for block in blocks
         if not re.match(r"[\w.-]+==[\w.]+ .*--hash=sha256:[0-9a-f]{64}", block, re.S)
     ] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "from_apt"),
+    [("desktop", set()), ("pi-64", {"numpy"}), ("pi-32", {"numpy", "opencv-python-headless"})],
+)
+def test_everything_the_program_needs_is_installed(name: str, from_apt: set[str]) -> None:
+    """The lists leave no dependency of the package out, save what apt brings."""
+    project = tomllib.loads((SOURCE / "pyproject.toml").read_text())["project"]
+    needed = {re.split(r"[^\w.-]", line)[0] for line in project["dependencies"]}
+    runtimes = {"ai-edge-litert", "tflite-runtime"}
+    listed = set(re.findall(r"^([\w.-]+)==", (SOURCE / f"install/requirements/{name}.txt").read_text(), re.M))
+
+    assert needed - runtimes - listed == from_apt
+    assert len(runtimes & listed) == 1
