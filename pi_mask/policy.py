@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _RED: Final = (Verdict.NO_MASK, Verdict.INCORRECT)
 _WORST_FIRST: Final = (*_RED, Verdict.CHECKING, Verdict.MASK)
+_FILLING: Final = 0.95
+"""Share of the frame's width or height from which on a face is none: nobody's nose touches the lens, but a
+model that was shown pure noise saw a masked face that filled the frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +82,9 @@ class DoorPolicy:
     MASK; somebody still being checked holds back everybody's green. The nearest is the largest face. Who is
     nearest stays so until gone or until another face is ``takeover_ratio`` times as large.
 
-    Bystanders, outside the zone or smaller than ``min_face_px``, have no say. Give the tracker only what
-    :meth:`eligible` lets through: a bystander's face can then never be taken for the person's next one.
+    Bystanders, outside the zone or smaller than ``min_face_px``, have no say, nor has what fills the frame.
+    Give the tracker only what :meth:`eligible` lets through: a bystander's face can then never be taken for
+    the person's next one.
     A face that has not moved for ``still_after_s`` has no say either until it moves: a poster must not hold
     the door's verdict for ever.
     """
@@ -124,7 +128,8 @@ class DoorPolicy:
         is_inside = (
             zone.xmin * width <= x <= zone.xmax * width and zone.ymin * height <= y <= zone.ymax * height
         )
-        return is_inside and box.shorter_side >= self._settings.min_face_px
+        is_filling = box.width >= _FILLING * width or box.height >= _FILLING * height
+        return is_inside and not is_filling and box.shorter_side >= self._settings.min_face_px
 
     def _door(self, tracks: Sequence[Track], verdicts: dict[int, Verdict]) -> Verdict:
         if not tracks:

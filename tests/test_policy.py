@@ -8,7 +8,7 @@ import pytest
 
 from pi_mask.policy import Decision, DoorPolicy
 from pi_mask.settings import PolicySettings
-from pi_mask.types import MaskLabel, Person, Track, Verdict, Vote
+from pi_mask.types import BoundingBox, Detection, MaskLabel, Person, Track, Verdict, Vote
 from tests.door_films import (
     BARE,
     CHECKING,
@@ -321,3 +321,14 @@ def test_the_zone_scales_with_the_frame() -> None:
     door = DoorPolicy(PolicySettings(zone=ZONE))
 
     assert door.eligible([face(BARE, x=320)], (1280, 960)) == ()
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "counts"), [(600, 450, True), (608, 300, False), (400, 456, False), (637, 464, False)]
+)
+def test_what_fills_the_frame_is_nobody(width: int, height: int, counts: bool) -> None:
+    """A box of 95 % of the frame's width or height is no face before a door, but a model's error."""
+    box = BoundingBox(2, 2, 2 + width, 2 + height)
+    filling = Detection(box, MASKED, 0.9)
+
+    assert (DoorPolicy(DEFAULTS).eligible([filling], FRAME_SIZE) == (filling,)) is counts

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pytest
+
 from pi_mask.build import open_pipeline
 from pi_mask.settings import ModelSettings, Settings
 from pi_mask.testing import RecordingIndicator, ScriptedCamera
@@ -43,9 +46,13 @@ def test_a_frame_of_noise_changes_nothing(bench: Bench) -> None:
     assert door.seen.lit == set()
 
 
-def test_nothing_but_noise_is_nobody() -> None:
-    """The shipped model lets no noise in, however long it lasts."""
-    frames = [Frame(noise(seed, 320), seed / 10, seed) for seed in range(20)]
+@pytest.mark.parametrize("is_grey", [False, True])
+def test_nothing_but_noise_is_nobody(is_grey: bool) -> None:
+    """The shipped model lets no noise in, whether coloured dots or black and white ones."""
+    pictures = [noise(seed, 320) for seed in range(12)]
+    if is_grey:
+        pictures = [np.repeat((picture[..., :1] > 127) * np.uint8(255), 3, axis=2) for picture in pictures]
+    frames = [Frame(image, index / 10, index) for index, image in enumerate(pictures)]
     indicator = RecordingIndicator()
     settings = Settings(model=ModelSettings(accelerator="cpu"))
     with open_pipeline(settings, camera=ScriptedCamera(frames), indicator=indicator) as door:
