@@ -76,7 +76,8 @@ class FacePaint:
         """The texture on something round: darker towards the sides of the face."""
         across = (np.arange(self.shape[1], dtype=np.float32) - self._origin[0]) / self._size[0] - 0.5
         shade = (1.06 - 1.1 * across**2).clip(0.4, 1.1).astype(np.float32)
-        return texture * shade[None, :, None]
+        bulging: Floats = texture * shade[None, :, None]
+        return bulging
 
     def line(self, points: Points, width: float, colour: NDArray[np.floating]) -> None:
         """Draw along points, with round ends; the width is a share of the box's width."""
@@ -151,4 +152,4 @@ def fabric(shape: tuple[int, int], colour: NDArray[np.floating], rng: Generator)
     share: Floats = (3 * waves[kind]).clip(0, 1)[..., None] if kind else np.zeros((*shape, 1), np.float32)
     creases = cv2.GaussianBlur(rng.standard_normal(shape, np.float32), (0, 0), max(1.0, 0.03 * min(shape)))
     uneven = 1 + 0.05 * creases / max(float(creases.std()), 1e-6)
-    return (plain * (1 - share) + other * share) * uneven[..., None].astype(np.float32)
+    return ((plain * (1 - share) + other * share) * uneven[..., None]).astype(np.float32)

@@ -133,7 +133,8 @@ def train(config: Config, run: Run) -> DetectionNetwork:
     """Train, leave ``best.ckpt``, ``last.ckpt`` and ``run.json`` in the output folder; return the network."""
     lightning.seed_everything(config.seed, verbose=False)
     torch.set_float32_matmul_precision("medium")
-    trainee = Trainee(config, build_network(config, run), load_coco(run.val))
+    network = build_network(config, run)
+    trainee = Trainee(config, network, load_coco(run.val))
     run.output.mkdir(parents=True, exist_ok=True)
     _write_record(config, run)
     pictures = TrainingSet(
@@ -153,7 +154,7 @@ def train(config: Config, run: Run) -> DetectionNetwork:
     trainer = _trainer(config, run.output, EpochPlan(pictures, config))
     # Only our own checkpoints are read; Lightning's hold more than tensors.
     trainer.fit(trainee, loader, once, ckpt_path=run.last, weights_only=False)
-    return trainee.network
+    return network
 
 
 def _log_folder(output: Path) -> str:

@@ -1,29 +1,35 @@
-"""Run the whole chain of training once, on made-up pictures."""
+"""Run the whole chain of training once for each kind of head, on drawn faces."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pi_mask.decoder import dequantise
 from pi_mask.detector import letterbox
+from pi_mask.inference.base import TensorSpec
 from pi_mask.inference.cpu import CpuInterpreter
-from pi_mask.manifest import load_manifest, read_model
+from pi_mask.manifest import Manifest, load_manifest, read_model
 from pi_mask.types import MaskLabel
 from training import smoke as module
 from training.data import load_coco, read_rgb
-from training.quantise import load_network
-from training.smoke import make_data
+from training.drawn import SIZE, write_voc
+from training.importers.voc import parse
+from training.networks.base import DetectionNetwork
+from training.networks.registry import DEFAULT_NETWORK, NETWORKS
+from training.prune import count_weights
+from training.quantise import Config as QuantiseConfig
+from training.quantise import calibration_images, convert_float, load_network, output_limits, quantise
 from training.torch_interpreter import TorchInterpreter
-from training.train import Config, Run, train
 
 # All of these come from the packages and are as they should be in so short a run.
 pytestmark = [
@@ -33,10 +39,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*LeafSpec.* is deprecated:FutureWarning"),
     pytest.mark.filterwarnings("ignore:.*experimental_preserve_all_tensors:UserWarning"),
 ]
-LIMITS = {3: (-6.0, 6.0), 4: (-2.0, 3.0)}
-"""What scores and boxes are cut to, by their depth."""
+Map: TypeAlias = NDArray[np.float32]
 LIVELINESS = 100.0
-"""Eight steps leave the maps nearly constant; with predictions stretched by this, they vary by some units."""
+"""A few steps leave the maps nearly constant; with predictions stretched by this, they vary by some units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,59 +49,57 @@ class Chain:
     """What the chain left behind."""
 
     folder: Path
+    network: str
+    size: int
     figures: dict[str, Any]
 
     @property
-    def manifest(self) -> Path:
-        """The quantised model's manifest."""
+    def path(self) -> Path:
+        """Of the quantised model's manifest."""
         return self.folder / "models" / "smoke.json"
 
+    @property
+    def manifest(self) -> Manifest:
+        """The quantised model's."""
+        return load_manifest(self.path)
 
-@pytest.fixture(scope="module")
-def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    """Train, quantise and evaluate once for all tests."""
-    folder = tmp_path_factory.mktemp("smoke")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "train", train_lively)
-        return Chain(folder, module.smoke(folder))
+    @property
+    def checkpoint(self) -> Path:
+        """Of the pruned network, trained on."""
+        return self.folder / "run" / "last.ckpt"
 
 
-def train_lively(config: Config, run: Run) -> None:
-    """Train, then stretch what the last checkpoint predicts."""
-    train(config, run)
-    path = run.output / "last.ckpt"
-    checkpoint = torch.load(path, map_location="cpu", weights_only=False)
-    predictions = [
-        name for name in checkpoint["state_dict"] if re.search(r"(scores|boxes)\.\d\.2\.weight", name)
-    ]
-    assert len(predictions) == 6
-    for name in predictions:
-        checkpoint["state_dict"][name] *= LIVELINESS
-    torch.save(checkpoint, path)
+@pytest.fixture(scope="module", params=[("ssd_mobilenet_v2", 128), ("yolov5n", 64)], ids=lambda each: each[0])
+def chain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    """All stages, once for all tests."""
+    name, size = request.param
+    folder = tmp_path_factory.mktemp(name)
+    figures = module.smoke(folder, network=name, size=size, epochs=1, pictures=24)
+    return Chain(folder, name, size, figures)
 
 
 def test_the_int8_file_takes_and_gives_bytes(chain: Chain) -> None:
-    """Input is image bytes as they are; outputs are six maps of bytes, scores then boxes."""
-    path = chain.manifest
-    with_model = CpuInterpreter(read_model(path, load_manifest(path).cpu), threads=1)
+    """Input is image bytes as they are; outputs are maps of bytes, kind by kind and level by level."""
+    with_model = CpuInterpreter(read_model(chain.path, chain.manifest.cpu), threads=1)
 
     spec = with_model.spec
 
-    assert (spec.input.shape, spec.input.dtype) == ((1, 128, 128, 3), "uint8")
+    assert (spec.input.shape, spec.input.dtype) == ((1, chain.size, chain.size, 3), "uint8")
     assert (spec.input.scale, spec.input.zero_point) == (pytest.approx(1 / 255), 0)
-    sides = (16, 8, 4)
-    shapes = [(1, side, side, depth) for depth in (3, 4) for side in sides]
+    shapes = NETWORKS[chain.network]().output_shapes(chain.size)
     assert [(tensor.shape, tensor.dtype) for tensor in spec.outputs] == [(shape, "uint8") for shape in shapes]
 
 
 def test_the_manifest_vouches_for_the_file(chain: Chain) -> None:
-    """Checksum, labels and input are those of the file beside it, which is about a third of its parent."""
-    manifest = load_manifest(chain.manifest)
-    model = (chain.manifest.parent / manifest.cpu.file).read_bytes()
+    """Checksum, labels, head and input are those of the file beside it, far smaller than its parent."""
+    manifest = chain.manifest
+    model = (chain.path.parent / manifest.cpu.file).read_bytes()
 
     assert hashlib.sha256(model).hexdigest() == manifest.cpu.sha256
     assert manifest.labels == tuple(MaskLabel)
-    assert (manifest.input.width, manifest.input.height, manifest.input.letterbox) == (128, 128, True)
+    assert manifest.head == NETWORKS[chain.network]().head()
+    sides = (manifest.input.width, manifest.input.height, manifest.input.letterbox)
+    assert sides == (chain.size, chain.size, True)
     assert len(model) < 0.45 * (chain.folder / "run" / "float.tflite").stat().st_size
 
 
@@ -108,16 +111,31 @@ def test_a_run_leaves_what_is_needed_to_repeat_it(chain: Chain) -> None:
     assert {"best.ckpt", "last.ckpt", "run.json", "float.tflite", "log"} <= {
         path.name for path in run.iterdir()
     }
-    assert set(record) == {"config", "commit", "data", "versions"}
-    assert (record["config"]["size"], record["config"]["epochs"]) == (128, 2)
-    assert set(record["data"]) == {"annotations.json"}
+    assert {"metrics.csv"} < {path.name for path in (run / "log").iterdir()}
+    tags = EventAccumulator(str(run / "log")).Reload().Tags()
+    assert {"val/mAP50", "val/AP50_incorrect"} <= set(tags["scalars"])
+    assert "val/0" in tags["images"]
+    assert set(record) == {"config", "commit", "data", "versions", "start"}
+    assert (record["config"]["size"], record["config"]["epochs"]) == (chain.size, 1)
+    assert set(record["data"]) == {"train.json", "val.json"}
+
+
+def test_the_pruned_network_was_trained_on(chain: Chain) -> None:
+    """What is quantised has fewer weights than the whole network, and its record leads back to it."""
+    record = json.loads((chain.folder / "run" / "run.json").read_text())
+
+    left, whole = load_network(chain.checkpoint), load_network(chain.folder / "whole" / "last.ckpt")
+    assert count_weights(left) < 0.7 * count_weights(whole)
+    assert record["start"]["pruned_share"] == 0.25
+    assert record["start"]["start"]["config"]["network"] == chain.network
+    assert "quantisation" in chain.manifest.training
 
 
 def test_all_figures_are_there(chain: Chain) -> None:
     """Precision of int8 and float, the door's view and latencies: all of them, all within their bounds."""
     names = {"mAP50", "mAP", "AP50_with_mask", "AP50_without_mask", "AP50_incorrect"}
 
-    assert set(chain.figures) == {"int8", "float", "loss_points", "door", "latency"}
+    assert {"int8", "float", "loss_points", "door", "latency", "stress", "sizes"} <= set(chain.figures)
     assert set(chain.figures["int8"]) == set(chain.figures["float"]) == names
     assert all(0 <= value <= 1 for kind in ("int8", "float") for value in chain.figures[kind].values())
     assert {"right", "missed", "masked_refused", "confusion"} <= set(chain.figures["door"])
@@ -125,32 +143,66 @@ def test_all_figures_are_there(chain: Chain) -> None:
     assert set(chain.figures["latency"]) == threads
 
 
+def maps(
+    model: bytes, network: DetectionNetwork, image: NDArray[np.uint8]
+) -> list[tuple[TensorSpec, Map, Map]]:
+    """Of each output: its borders, what the int8 file says, what its float parent says within the limits."""
+    int8, parent = CpuInterpreter(model, threads=1), TorchInterpreter(network, image.shape[1])
+    outputs = zip(
+        int8.invoke(image), int8.spec.outputs, parent.invoke(image), output_limits(network), strict=True
+    )
+    return [(spec, dequantise(raw, spec), wanted.clip(*limits)) for raw, spec, wanted, limits in outputs]
+
+
 def test_int8_says_what_float_says(chain: Chain) -> None:
-    """On a picture never seen, every map of the int8 file follows its float parent's to a few percent."""
-    manifest = load_manifest(chain.manifest)
-    int8 = CpuInterpreter(read_model(chain.manifest, manifest.cpu), threads=1)
-    parent = TorchInterpreter(load_network(chain.folder / "run" / "last.ckpt"), 128)
-    picture = load_coco(chain.folder / "val" / "annotations.json")[0]
-    image = letterbox(read_rgb(picture.path), manifest.input)[None]
+    """On a picture never seen, every map of the int8 file has its float parent's values to 3 %."""
+    model = read_model(chain.path, chain.manifest.cpu)
 
-    figures = []
-    for raw, spec, expected in zip(int8.invoke(image), int8.spec.outputs, parent.invoke(image), strict=True):
-        real, wanted = dequantise(raw, spec), expected.clip(*LIMITS[spec.shape[-1]])
-        correlation = np.corrcoef(real.ravel(), wanted.ravel())[0, 1]
-        figures.append((float(correlation), float(np.abs(real - wanted).mean() / np.ptp(wanted))))
+    found = maps(model, load_network(chain.checkpoint), unseen(chain))
 
-    assert len(figures) == 6
-    assert min(correlation for correlation, _ in figures) > 0.95
-    assert max(error for _, error in figures) < 0.05
+    assert len(found) == len(chain.manifest.head.levels) * len(chain.manifest.head.levels[0].outputs)
+    assert all(
+        float(np.abs(real - wanted).max()) < 0.03 * 255 * spec.scale + spec.scale
+        for spec, real, wanted in found
+    )
 
 
-def test_made_up_data_is_the_same_every_time(tmp_path: Path) -> None:
+def unseen(chain: Chain) -> NDArray[np.uint8]:
+    """A validation picture as the model takes it."""
+    picture = load_coco(chain.folder / "data" / "val.json")[0]
+    return letterbox(read_rgb(picture.path), chain.manifest.input)[None]
+
+
+def test_int8_follows_what_varies(chain: Chain) -> None:
+    """With predictions stretched until they vary, each map's pattern is its parent's to a few percent."""
+    if chain.network != DEFAULT_NETWORK:
+        return  # without ImageNet's weights nothing varies yet
+    network = load_network(chain.folder / "whole" / "last.ckpt")
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.Conv2d) and layer.bias is not None:
+            layer.weight.data *= LIVELINESS
+    pictures = load_coco(chain.folder / "data" / "train.json")
+    images = calibration_images(pictures, QuantiseConfig(size=chain.size, calibration_pictures=4))
+
+    model = quantise(convert_float(network, chain.size), images, 100.0, output_limits(network))
+
+    found = maps(model, network, unseen(chain))
+    correlations = [float(np.corrcoef(real.ravel(), wanted.ravel())[0, 1]) for _, real, wanted in found]
+    errors = [float(np.abs(real - wanted).mean() / np.ptp(wanted)) for _, real, wanted in found]
+    assert min(correlations) > 0.95
+    assert max(errors) < 0.05
+
+
+def test_drawn_data_is_the_same_every_time(tmp_path: Path) -> None:
     """Pictures and annotations depend on the seed alone; every face lies in its picture."""
-    one, same, other = (make_data(tmp_path / name, 4, seed) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
+    one, same, other = (write_voc(tmp_path / name, 4, seed) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
 
-    assert one.read_text() == same.read_text() != other.read_text()
-    images = [[read_rgb(p.path).tobytes() for p in load_coco(path)] for path in (one, same)]
-    assert images[0] == images[1]
-    boxes = np.concatenate([picture.boxes for picture in load_coco(one)])
-    assert (boxes[:, :2] >= 0).all()
-    assert (boxes[:, 2:] <= (160, 120)).all()
+    contents = [{path.name: path.read_bytes() for path in folder.iterdir()} for folder in (one, same, other)]
+    assert len(contents[0]) == 8
+    assert contents[0] == contents[1] != contents[2]
+    faces = [face for path in sorted(one.glob("*.xml")) for face in parse(path).faces]
+    assert 4 <= len(faces) <= 8
+    for face in faces:
+        xmin, ymin, xmax, ymax = face.box
+        assert 0 <= xmin < xmax <= SIZE[0]
+        assert 0 <= ymin < ymax <= SIZE[1]

@@ -1,0 +1,155 @@
+"""Hold the training loop to its schedule, to going on where it stopped, and to several processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from pi_mask.types import MaskLabel
+from tests.training.colour_data import save_data
+from training.data import TrainingSet, load_coco
+from training.networks.registry import NETWORKS, Checkpoint, save_checkpoint
+from training.networks.yolov5 import YoloV5
+from training.train import EpochPlan, Run, build_network, main, train
+from training.trainee import Config
+
+# These come from Lightning and are as they should be in so short a run.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty:UserWarning"),
+    pytest.mark.filterwarnings("ignore:The number of training batches:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.*LeafSpec.* is deprecated:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:Found .* in eval mode at the start of training:UserWarning"),
+]
+ROOT = Path(__file__).parents[2]
+NANO = "ssd_mobilenet_v2_nano"
+SHORT = {"size": 64, "batch": 2, "warmup_steps": 1, "val_every_epochs": 1, "workers": 0}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Eight pictures of one or two faces; each is a patch of its label's colour."""
+    with_, without, wrong = MaskLabel
+    shown = [(with_,), (without,), (wrong,), (with_, wrong)] * 2
+    return save_data(tmp_path, [(labels, labels) for labels in shown])
+
+
+def test_small_pictures_come_first(data: Path) -> None:
+    """The first epochs see small pictures, the last ones no mosaics, each epoch others than before."""
+    config = Config(size=96, small_size=64, small_epochs=2, epochs=4, mosaic_free_epochs=1)
+    pictures = TrainingSet(load_coco(data), config.size, config.augment, 1.0, seed=1)
+    plan = EpochPlan(pictures, config)
+
+    class Trainer:
+        """As much of Lightning's as the plan looks at."""
+
+        current_epoch = 0
+
+    seen = []
+    for epoch in range(4):
+        Trainer.current_epoch = epoch
+        plan.on_train_epoch_start(Trainer(), None)  # type: ignore[arg-type]
+        seen.append((pictures.epoch, pictures[0][0].shape[1:], pictures._augmenter.config.mosaic > 0))
+
+    small, large = (64, 64), (96, 96)
+    assert seen == [(0, small, True), (1, small, True), (2, large, True), (3, large, False)]
+    assert Config(size=160, small_size=224, small_epochs=9).size_at(0) == 160
+
+
+def test_a_run_goes_on_where_it_stopped(data: Path, tmp_path: Path) -> None:
+    """Resumed, the second epoch follows the first: steps count on, the optimiser has its state."""
+    torch.manual_seed(0)
+    run = Run(data, data, tmp_path / "run")
+    train(Config(network=NANO, epochs=1, **SHORT), run)
+    before = torch.load(run.output / "last.ckpt", weights_only=False)
+
+    train(Config(network=NANO, epochs=2, **SHORT), Run(data, data, run.output, resume=True))
+
+    after = torch.load(run.output / "last.ckpt", weights_only=False)
+    assert [(c["epoch"], c["global_step"], c["network"], c["size"]) for c in (before, after)] == [
+        (0, 4, NANO, 64),
+        (1, 8, NANO, 64),
+    ]
+    steps = {int(state["step"]) for state in after["optimizer_states"][0]["state"].values()}
+    assert steps == {8}
+    # The first start's figures stay.
+    assert [(run.output / name / "metrics.csv").exists() for name in ("log", "log2")] == [True, True]
+
+
+def test_two_processes_end_with_the_same_weights(data: Path) -> None:
+    """Each sees half of the pictures, gradients are averaged: the weights agree to the last bit."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+    command = [sys.executable, "-m", "tests.training.two_processes", str(data.parent)]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=900)
+
+    first, second = (torch.load(data.parent / f"process{rank}.pt") for rank in (0, 1))
+    weights = [name for name, _ in NETWORKS[NANO]().named_parameters()]
+    assert len(weights) > 100
+    assert all(torch.equal(first[name], second[name]) for name in weights)
+    stored = torch.load(data.parent / "run" / "last.ckpt", weights_only=False)
+    # Eight pictures, two a process and step, are two steps only where each process has its own half.
+    assert stored["global_step"] == 2
+    assert json.loads((data.parent / "run" / "run.json").read_text())["config"]["devices"] == 2
+
+
+def test_anchors_of_a_file_are_trained_with(data: Path, tmp_path: Path) -> None:
+    """They replace the default ones, in the network and so in its checkpoints and manifest."""
+    anchors = [[[8.0, 9.5], [12.0, 14.0], [20.0, 22.0]]] * 3
+    file = tmp_path / "anchors.json"
+    file.write_text(json.dumps({"anchors": anchors}))
+
+    network = build_network(Config(network="yolov5n"), Run(data, data, tmp_path, anchors=file))
+
+    assert isinstance(network, YoloV5)
+    assert network.level_anchors() == tuple(tuple((w, h) for w, h in level) for level in anchors)
+
+
+def refusal(*arguments: object) -> tuple[int, str]:
+    """Exit code and last line of a command that fails."""
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert "Traceback" not in result.output
+    return result.exit_code, result.output.strip().splitlines()[-1]
+
+
+def test_what_cannot_be_trained_is_refused_in_one_line(data: Path, tmp_path: Path) -> None:
+    """Odd sizes, anchors without use or sense, unknown variations: usage errors that say what to do."""
+    files = ("--data", data, "--val", data, "--output", tmp_path / "run")
+    anchors = tmp_path / "anchors.json"
+    anchors.write_text('{"anchors": [[1, 2]]}')
+
+    assert refusal(*files, "--size", 100) == (
+        2,
+        "Error: Invalid value for '--size': 100 is no multiple of 32: the coarsest cells have 32 px",
+    )
+    assert refusal(*files, "--network", NANO, "--anchors", anchors) == (
+        2,
+        "Error: This network has no anchors. Leave --anchors out, or choose a yolov5 network.",
+    )
+    code, line = refusal(*files, "--network", "yolov5n", "--anchors", anchors)
+    assert (code, line.startswith(f"Error: {anchors} holds no anchors for three levels. Give ")) == (2, True)
+    code, line = refusal(*files, "--augment", "mosaik=0.5")
+    assert (code, line) == (2, "Error: Nothing that varies pictures is called 'mosaik'. Known: mosaic.")
+    code, line = refusal(*files, "--augment", "mosaic=2")
+    assert (code, line) == (2, "Error: mosaic is a probability, not '2'. Give a number from 0 to 1.")
+
+
+def test_other_networks_are_not_resumed_nor_started_from(data: Path, tmp_path: Path) -> None:
+    """A checkpoint of another network is named as such, with what to do; it is a model error."""
+    output = tmp_path / "run"
+    output.mkdir()
+    save_checkpoint(Checkpoint(NANO, 64, NETWORKS[NANO]()), output / "last.ckpt")
+    files = ("--data", data, "--val", data, "--network", "yolov5n")
+
+    assert refusal(*files, "--output", output, "--resume") == (
+        4,
+        f"Error: {output / 'last.ckpt'} holds a {NANO}. Resume with --network {NANO}.",
+    )
+    code, line = refusal(*files, "--output", tmp_path / "new", "--start", output / "last.ckpt")
+    assert code == 4
+    assert line.startswith("Error: A YoloV5n cannot start from a SsdMobileNetV2Nano: they have other layers.")
