@@ -219,7 +219,7 @@ def test_a_device_that_flaps_is_waited_for_longer(
 
 
 def lose_and_find_again(driver: FakeDriver, auto: AutoInterpreter, clock: Clock, pause_s: float) -> None:
-    """Unplug the device during a call, plug it in again, and call after a pause, twice for the handing over."""
+    """Unplug the device during a call, plug it in again, call after a pause, and again to hand over."""
     driver.unplug()
     auto.invoke(picture(1))
     driver.plug_in()
