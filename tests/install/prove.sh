@@ -9,13 +9,14 @@
 # ./install.sh --uninstall --purge.
 # service: Debian for this machine, booted by systemd-nspawn; the unit watches a film, survives a crash and a hang.
 #
-# SUITE (bookworm), MIRROR (deb.debian.org), KEEP=1 (leave the root there), BASE=DIR (start from a copy of a root that
+# SUITE (bookworm), MIRROR (this machine's own), KEEP=1 (leave the root there), BASE=DIR (start from a copy of a root that
 # debootstrap has made). PIP_CERT, PIP_INDEX_URL and the proxy variables are passed on.
 set -euo pipefail
 
 repository=$(cd "$(dirname "$0")/../.." && pwd)
 suite="${SUITE:-bookworm}"
-mirror="${MIRROR:-http://deb.debian.org/debian}"
+# shellcheck disable=SC2016 # apt's own variable
+mirror="${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' "Codename: $(lsb_release -sc 2>/dev/null || echo bookworm)" | sed -n 1p)}"
 qemu=/usr/bin/qemu-aarch64-static
 registered=
 
