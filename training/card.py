@@ -64,7 +64,8 @@ Backbone: torchvision's ImageNet weights of MobileNetV2-1.0 (BSD-3-Clause), from
 
 ## How to rebuild
 
-`make train` (COCO annotations in `../shared/data` by default; see training/README.md), then
+Train as training/README.md says under "How the shipped model was made", then, with the annotations that it
+was last trained on,
 
     python -m training.quantise --checkpoint training/runs/ssd/last.ckpt --data train.json --output models
     python -m training.thresholds --model models/{name}.tflite --data train.json

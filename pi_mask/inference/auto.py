@@ -155,7 +155,7 @@ class AutoInterpreter:
         return None
 
     def _step_down(self, reason: str) -> None:
-        logger.warning("%s The CPU stands in; the Edge TPU is tried again and again.", reason)
+        logger.warning("%s The CPU stands in.", reason)
         now = self._clock()
         if now - self._up_since > self._retry_s:
             self._retry_s = self._first_retry_s
