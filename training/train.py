@@ -69,6 +69,7 @@ class Run:
         val: COCO annotations to measure on.
         output: Folder for checkpoints, log and record.
         start: Checkpoint whose weights to start from, in place of ImageNet's or none.
+        teacher: Checkpoint of a trained network whose view the trained one shall share.
         resume: Go on from the output folder's ``last.ckpt``.
         anchors: JSON file with a key "anchors": per level the width and height of each, pixels.
     """
@@ -77,6 +78,7 @@ class Run:
     val: Path
     output: Path
     start: Path | None = None
+    teacher: Path | None = None
     resume: bool = False
     anchors: Path | None = None
 
@@ -122,10 +124,11 @@ def _set_anchors(network: DetectionNetwork, file: Path) -> None:
 
 @rank_zero_only
 def _write_record(config: Config, run: Run) -> None:
-    """Write what this run came from, and where it started from a checkpoint, what that came from."""
+    """Write what this run came from, and what its first weights and its teacher came from."""
     record = provenance(asdict(config), [run.data, run.val])
-    if run.start is not None:
-        record["start"] = run_record(run.start)
+    for name, checkpoint in (("start", run.start), ("teacher", run.teacher)):
+        if checkpoint is not None:
+            record[name] = run_record(checkpoint)
     (run.output / "run.json").write_text(json.dumps(record, indent=2) + "\n")
 
 
@@ -134,7 +137,8 @@ def train(config: Config, run: Run) -> DetectionNetwork:
     lightning.seed_everything(config.seed, verbose=False)
     torch.set_float32_matmul_precision("medium")
     network = build_network(config, run)
-    trainee = Trainee(config, network, load_coco(run.val))
+    teacher = load_checkpoint(run.teacher).network if run.teacher is not None else None
+    trainee = Trainee(config, network, load_coco(run.val), teacher)
     run.output.mkdir(parents=True, exist_ok=True)
     _write_record(config, run)
     pictures = TrainingSet(
@@ -248,6 +252,11 @@ def _multiple_of_32(_context: click.Context, _parameter: click.Parameter, size: 
     type=_FILE,
     help="Start from this checkpoint's weights, with a new schedule. It may be pruned, or of a wider network "
     "of the same kind: then its strongest channels are taken.",
+)
+@click.option(
+    "--teacher",
+    type=_FILE,
+    help="Let the network learn to see what this checkpoint's sees, beside learning from the annotations.",
 )
 @click.option("--resume", is_flag=True, help="Go on from last.ckpt in the output folder.")
 def main(**options: Any) -> None:  # noqa: ANN401

@@ -19,6 +19,7 @@ from pi_mask.overlay import draw
 from pi_mask.types import Detection
 from training.augment import AugmentConfig
 from training.data import Picture, read_rgb
+from training.distil import Distillation
 from training.float_parent import float_detector
 from training.loss import DetectionLoss, LossConfig, Targets
 from training.loss_anchors import AnchorLoss
@@ -45,6 +46,7 @@ class Config:
     weight_decay: float = 0.05
     warmup_steps: int = 300
     ema_decay: float = 0.998  # averages the last epoch and a half
+    distillation_weight: float = 4.0  # where there is a teacher: about as much as all other losses at first
     incorrect_weight: float = 3.0  # 595 of 14,105 boxes are the class that matters most
     mosaic_free_epochs: int = 0  # whole scenes alone show too few small faces: LOG.md, 22 and 24 November
     val_every_epochs: int = 4  # a measurement takes half a minute
@@ -69,22 +71,35 @@ class Trainee(lightning.LightningModule):
         config: Of the run.
         network: To train.
         val: What to measure on.
+        teacher: A trained network whose view the network shall share.
     """
 
-    def __init__(self, config: Config, network: DetectionNetwork, val: list[Picture]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        network: DetectionNetwork,
+        val: list[Picture],
+        teacher: DetectionNetwork | None = None,
+    ) -> None:
         super().__init__()
         self.config = config
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._losses = {side: loss_of(network, config, side) for side in {config.small_size, config.size}}
+        self.distillation = Distillation(network, teacher) if teacher is not None else None
         self._val = val
         self._val_images = [read_rgb(picture.path) for picture in val]
 
     def training_step(self, batch: tuple[Tensor, Targets], _index: int) -> Tensor:
         """Lightning's hook: the loss of one batch."""
         images, targets = batch
-        maps = self.network(images.float() * INPUT_SCALE)
+        pixels = images.float() * INPUT_SCALE
+        pyramid = self.network.pyramid(pixels)
+        maps = self.network.predict(pyramid)
         with torch.autocast("cpu", enabled=False):
             parts = self._losses[images.shape[-1]](maps, targets)
+        if self.distillation is not None:
+            parts["distillation"] = self.config.distillation_weight * self.distillation(pixels, pyramid)
+            parts["loss"] = parts["loss"] + parts["distillation"]
         self.log_dict({f"train/{name}": value for name, value in parts.items()}, prog_bar=True)
         return parts["loss"]
 

@@ -47,8 +47,16 @@ class DetectionNetwork(nn.Module, ABC):
     strides: ClassVar[tuple[int, ...]] = (8, 16, 32)
 
     @abstractmethod
+    def pyramid(self, image: Tensor) -> list[Tensor]:
+        """What the network sees: one N × channels × H/S × W/S map per level, fine levels first."""
+
+    @abstractmethod
+    def predict(self, pyramid: list[Tensor]) -> Maps:
+        """What it makes of that."""
+
     def forward(self, image: Tensor) -> Maps:
-        """Run the network."""
+        """Map N × 3 × H × W, 0 to 1, to raw maps, as :mod:`pi_mask.decoder` reads them."""
+        return self.predict(self.pyramid(image))
 
     def level_anchors(self) -> Anchors:
         """Anchors per level; none for an anchor-free head."""

@@ -52,16 +52,19 @@ class SsdMobileNetV2(DetectionNetwork):
         self.scores = nn.ModuleList(_Branch(width, n_labels, PRIOR_LOGIT) for _ in self.strides)
         self.boxes = nn.ModuleList(_Branch(width, 4, math.log(2.0)) for _ in self.strides)
 
-    def forward(self, image: Tensor) -> Maps:
-        """Map N × 3 × H × W, 0 to 1, to raw maps; see head "ssd" in :mod:`pi_mask.decoder`."""
+    def pyramid(self, image: Tensor) -> list[Tensor]:
+        """Maps of ``width`` channels, each with what the coarser ones see added."""
         maps = [lateral(x) for lateral, x in zip(self.lateral, self.backbone(image), strict=True)]
         for level in reversed(range(len(maps) - 1)):
             coarser = functional.interpolate(maps[level + 1], scale_factor=2.0, mode="nearest")
             maps[level] = maps[level] + coarser
-        maps = [smooth(x) for smooth, x in zip(self.smooth, maps, strict=True)]
+        return [smooth(x) for smooth, x in zip(self.smooth, maps, strict=True)]
+
+    def predict(self, pyramid: list[Tensor]) -> Maps:
+        """Scores and boxes, from branches of their own."""
         return Maps(
-            [branch(x) for branch, x in zip(self.scores, maps, strict=True)],
-            [branch(x) for branch, x in zip(self.boxes, maps, strict=True)],
+            [branch(x) for branch, x in zip(self.scores, pyramid, strict=True)],
+            [branch(x) for branch, x in zip(self.boxes, pyramid, strict=True)],
             [],
         )
 

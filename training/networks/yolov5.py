@@ -127,8 +127,8 @@ class YoloV5(DetectionNetwork):
             )
             self.add_module(kind, nn.ModuleList(heads))
 
-    def forward(self, image: Tensor) -> Maps:
-        """Map N × 3 × H × W, 0 to 1, to raw maps; see head "yolov5" in :mod:`pi_mask.decoder`."""
+    def pyramid(self, image: Tensor) -> list[Tensor]:
+        """Maps after the way down to the coarsest and up again, and once more down."""
         fine = self.stage3(self.stage2(image))
         middle = self.stage4(fine)
         top = self.lateral5(self.stage5(middle))
@@ -136,10 +136,13 @@ class YoloV5(DetectionNetwork):
         fine = self.up3(torch.cat([_up(middle), fine], dim=1))
         middle = self.down4(torch.cat([self.step4(fine), middle], dim=1))
         coarse = self.down5(torch.cat([self.step5(middle), top], dim=1))
-        maps = (fine, middle, coarse)
-        return Maps(*(self._predict(kind, maps) for kind in self.kinds))
+        return [fine, middle, coarse]
 
-    def _predict(self, kind: str, maps: tuple[Tensor, ...]) -> list[Tensor]:
+    def predict(self, pyramid: list[Tensor]) -> Maps:
+        """Scores, boxes and objectness, each a convolution."""
+        return Maps(*(self._predict(kind, pyramid) for kind in self.kinds))
+
+    def _predict(self, kind: str, maps: list[Tensor]) -> list[Tensor]:
         heads = self.get_submodule(kind)
         assert isinstance(heads, nn.ModuleList)  # noqa: S101 for the type checker
         return [head(x) for head, x in zip(heads, maps, strict=True)]
