@@ -16,6 +16,7 @@ from pi_mask.errors import InputError
 from pi_mask.types import MaskLabel
 from training.annotations import IMAGES, AnnotatedImage, read_annotations
 from training.augment import AugmentConfig, Augmenter, Sample
+from training.hard_cases import draw_static
 from training.loss import IGNORED, Targets
 
 LABELS = tuple(MaskLabel)
@@ -121,6 +122,8 @@ class TrainingSet(Dataset[tuple[torch.Tensor, Sample]]):
     def __getitem__(self, index: int) -> tuple[torch.Tensor, Sample]:
         # Seeded by (seed, epoch, index): the same run twice gives the same pictures, whatever the workers do.
         rng = np.random.default_rng((self._seed, self.epoch, index))
+        if rng.random() < self._config.hard.static:
+            return _as_tensor(_nobody(draw_static(self._augmenter.size, rng)))
         if len(self._empty) and rng.random() < self._config.hard.empty:
             chosen = rng.choice(self._empty, 4)
         else:
@@ -133,8 +136,15 @@ class TrainingSet(Dataset[tuple[torch.Tensor, Sample]]):
             ],
             rng,
         )
-        image = torch.from_numpy(sample.image).permute(2, 0, 1)
-        return image, sample
+        return _as_tensor(sample)
+
+
+def _nobody(image: NDArray[np.uint8]) -> Sample:
+    return Sample(image, np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0, np.bool_))
+
+
+def _as_tensor(sample: Sample) -> tuple[torch.Tensor, Sample]:
+    return torch.from_numpy(sample.image).permute(2, 0, 1), sample
 
 
 def collate(batch: Sequence[tuple[torch.Tensor, Sample]]) -> tuple[torch.Tensor, Targets]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -39,6 +40,7 @@ class HardCaseConfig:
     big_face: float = 0.05  # of a picture: one face fills half of the input or more
     far: float = 0.05  # of a picture: people farther off than the usual scales show
     empty: float = 0.02  # of the pictures drawn: nobody is in them
+    static: float = 0.01  # of the pictures: no scene at all, as from a torn cable or a covered lens
 
 
 MIN_SIDE_PX = 40.0
@@ -132,6 +134,15 @@ def draw_drink(paint: FacePaint, rng: Generator) -> None:
         ends = [(centre + side * 0.3, v + 0.04), (centre - side * 0.14, v)]
         paint.line(ends, 0.12, skin * 0.82)
         paint.line([(u, v - 0.006) for u, v in ends], 0.1, skin)
+
+
+def draw_static(size: int, rng: Generator) -> NDArray[np.uint8]:
+    """A size × size × 3 picture of coloured or grey noise: fine, coarse, or one plain colour."""
+    side = max(1, size // int(rng.choice([1, 2, 8, 32, size])))
+    noise = rng.normal(rng.uniform(0, 255), rng.uniform(5, 90), (side, side, int(rng.choice([1, 3]))))
+    grain = np.broadcast_to(noise.clip(0, 255).astype(np.uint8), (side, side, 3))
+    how = cv2.INTER_NEAREST if rng.random() < 0.5 else cv2.INTER_CUBIC
+    return cv2.resize(np.ascontiguousarray(grain), (size, size), interpolation=how)  # type: ignore[return-value]
 
 
 def _muted(rng: Generator) -> NDArray[np.float64]:

@@ -246,6 +246,13 @@ def _multiple_of_32(_context: click.Context, _parameter: click.Parameter, size: 
     metavar="NAME=VALUE",
     help="Probability of one way to vary pictures, see training/augment.py; may be given several times.",
 )
+@click.option(
+    "--val-every-epochs",
+    type=_POSITIVE,
+    default=Config.val_every_epochs,
+    show_default=True,
+    help="Measure this often.",
+)
 @click.option("--anchors", type=_FILE, help="JSON file of anchors, for a yolov5 network.")
 @click.option(
     "--start",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from pi_mask.errors import InputError
 from training.augment import AugmentConfig, Sample
 from training.data import LABELS, Picture, TrainingSet, collate, load_coco, read_rgb
+from training.hard_cases import HardCaseConfig
 
 CATEGORIES = [
     {"id": 7, "name": "incorrect"},
@@ -121,13 +123,38 @@ def pictures(folder: Path, labels: list[int]) -> list[Picture]:
 
 
 PLAIN = AugmentConfig(
-    mosaic=0, scale=(0.9, 1.0), rotate=0, grey=0, colour=0, blur=0, noise=0, dark=0, backlight=0, jpeg=0
+    mosaic=0,
+    scale=(0.9, 1.0),
+    rotate=0,
+    grey=0,
+    colour=0,
+    blur=0,
+    noise=0,
+    dark=0,
+    backlight=0,
+    jpeg=0,
+    hard=HardCaseConfig(static=0),
 )
 
 
 def training_set(folder: Path, labels: list[int], weight: float = 1.0) -> TrainingSet:
     """A set of plain pictures without noise."""
     return TrainingSet(pictures(folder, labels), 64, PLAIN, incorrect_weight=weight, seed=1)
+
+
+def test_a_torn_cable_shows_nobody(tmp_path: Path) -> None:
+    """Noise in place of a scene has no faces, and each time is another noise, in the input's size."""
+    only_static = replace(PLAIN, hard=HardCaseConfig(static=1))
+    samples = TrainingSet(pictures(tmp_path, [0]), 64, only_static, 1.0, seed=1)
+    drawn = [samples[index] for index in range(24)]
+
+    assert {tuple(image.shape) for image, _ in drawn} == {(3, 64, 64)}
+    assert all(len(sample.labels) == len(sample.boxes) == 0 for _, sample in drawn)
+    assert len({image.numpy().tobytes() for image, _ in drawn}) == 24
+    spreads = [float(image.float().std()) for image, _ in drawn]
+    assert min(spreads) == 0  # a plain colour
+    assert max(spreads) > 30
+    assert collate(drawn)[1].is_present.sum() == 0
 
 
 def test_a_sample_depends_on_seed_epoch_and_index_only(tmp_path: Path) -> None:
