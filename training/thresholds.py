@@ -27,7 +27,7 @@ from training.quantise import manifest_json
 
 _LOWEST = 0.1
 _MATCH_IOU = 0.5
-_MIN_SIDE_PX = 15.0  # 24 px in a 512 px picture, at the network's 320
+_MIN_SIDE = 24 / 512  # of the network's input, as training.door_view asks of the pictures
 _MASKED = LABELS.index(MaskLabel.WITH_MASK)
 
 
@@ -94,7 +94,11 @@ def _match(
             false_scores.append(row)
     for index, (box, label) in enumerate(zip(boxes, sample.labels, strict=True)):
         # A two-class source may call a wrongly worn mask by another name: it can't tell right from wrong.
-        if label >= 0 and not sample.is_two_class[index] and box.shorter_side >= _MIN_SIDE_PX:
+        if (
+            label >= 0
+            and not sample.is_two_class[index]
+            and box.shorter_side >= _MIN_SIDE * len(sample.image)
+        ):
             truth.append(int(label))
             scores.append(best.get(index, [0.0] * len(LABELS)))
 

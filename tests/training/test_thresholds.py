@@ -5,9 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pi_mask.detector import Detector
+from pi_mask.testing import ScriptedInterpreter
 from pi_mask.types import MaskLabel
+from tests.hand_made import manifest, model_spec, nobody
+from training.augment import Sample
 from training.data import LABELS
-from training.thresholds import Config, Evidence, choose, cost
+from training.thresholds import Config, Evidence, choose, cost, gather
 
 MASKED, BARE, INCORRECT = (LABELS.index(label) for label in LABELS)
 
@@ -69,3 +73,20 @@ def test_doubtful_masks_lower_their_threshold() -> None:
     chosen, price = choose(seen, Config())
     assert price == 0.0
     assert chosen[MaskLabel.INCORRECT] < chosen[MaskLabel.WITH_MASK]
+
+
+@pytest.mark.parametrize(("size", "count"), [(320, 2), (448, 1)])
+def test_faces_too_small_for_the_door_do_not_count(size: int, count: int) -> None:
+    """Smaller than 24 of 512 px are none to choose by, whatever the input's size."""
+    described = manifest(size=(size, size), stride=32)
+    sides = (16, 60)
+    boxes = np.array([(100, 100, 100 + side, 100 + side) for side in sides], np.float32)
+    sample = Sample(
+        np.zeros((size, size, 3), np.uint8), boxes, np.array([BARE, MASKED]), np.zeros(2, np.bool_)
+    )
+    detector = Detector(ScriptedInterpreter(model_spec(described), [nobody(described)]), described)
+
+    seen = gather(detector, [(None, sample)], 1)  # type: ignore[arg-type]
+
+    assert seen.truth.tolist() == [BARE, MASKED][-count:]
+    assert seen.scores.tolist() == [[0.0] * 3] * count
