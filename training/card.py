@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from pi_mask.manifest import Manifest, load_manifest
+from pi_mask.manifest import DEFAULT_MODEL, Manifest, load_manifest
 from training.command import Command
 
 SOURCES = Path(__file__).parent / "data_sources.json"
@@ -47,6 +47,13 @@ and no ground for a penalty. Decisions should rest on several frames, as pi-mask
   surgical mask. No figures by age, skin tone or beard exist yet. Try it on your own people before you rely on
   it.
 - A picture of a face is a face. The detector cannot tell a poster from a person.
+"""
+
+_COMPARED = """`[model] name` in the settings chooses. Shares are of faces of at least 24 px in single
+frames, false boxes are a picture's, both at the shipped thresholds; the chapters have the intervals.
+"""
+
+_WHY = """TODO
 """
 
 _SOURCES_HEAD = """## Data and licences
@@ -85,11 +92,37 @@ def write_card(folder: Path) -> Path:
     manifests = [load_manifest(path) for path in sorted(folder.glob("*.json"))]
     sources: list[dict[str, str]] = json.loads(SOURCES.read_text())
     rows = [f"| {entry['source']} | {entry['repository']} | {entry['licence']} |" for entry in sources]
-    text = [_INTRODUCTION, *map(_model, manifests), _SOURCES_HEAD + "\n".join(rows)]
-    name = manifests[0].name if manifests else "MODEL"
+    text = [_INTRODUCTION, *_comparison(manifests), *map(_model, manifests), _SOURCES_HEAD + "\n".join(rows)]
+    names = [manifest.name for manifest in manifests]
+    name = DEFAULT_MODEL if DEFAULT_MODEL in names else (*names, "MODEL")[0]
     path = folder / "README.md"
     path.write_text("\n".join(text) + "\n" + _BACKBONE.format(name=name))
     return path
+
+
+def _comparison(manifests: Sequence[Manifest]) -> list[str]:
+    """One line a model, and why the default is the default; nothing where there is no choice."""
+    measured = [m for m in manifests if {"int8", "latency"} <= set(m.metrics)]
+    if len(measured) < 2:
+        return []
+    head = ("model", "mAP50", "passed wrongly", "masked, refused", "not found", "false boxes", "ms, 1 thread")
+    rows = [_compared(m) for m in measured]
+    why = [_WHY] if any(m.name == DEFAULT_MODEL for m in measured) else []
+    return ["\n".join(["## Which one", "", _COMPARED, *_table(head, rows), *why])]
+
+
+def _compared(manifest: Manifest) -> tuple[str, ...]:
+    metrics = manifest.metrics
+    door = metrics["door"]
+    keys = ("unmasked_or_wrong_passed_as_masked", "masked_refused", "missed")
+    default = " (default)" if manifest.name == DEFAULT_MODEL else ""
+    return (
+        f"{manifest.name}{default}",
+        f"{metrics['int8']['mAP50']:.3f}",
+        *(f"{door[key]['share']:.1%}" for key in keys),
+        f"{door['false_boxes_per_picture']:.3f}",
+        f"{metrics['latency']['threads_1']['inference_ms']:.1f}",
+    )
 
 
 def _model(manifest: Manifest) -> str:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pi_mask.types import Frame
 
 # Chosen on 227 photographs of people, long side 640: 98 in 100 have a mean brightness of 58 to 214. Focus is
-# measured at a long side of 320, which is what the shipped model sees. There 99 in 100 sharp ones have more
-# than 91, and 99 in 100 blurred ones (Gaussian, sigma 4 pixels at 640) less than 28.
+# measured at a long side of 320, less than the shipped model sees. There 99 in 100 sharp ones have more than
+# 91, and 99 in 100 blurred ones (Gaussian, sigma 4 pixels at 640) less than 28.
 DARK: Final = 40.0
 BRIGHT: Final = 225.0
 BLURRED: Final = 40.0

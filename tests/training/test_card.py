@@ -9,16 +9,16 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from pi_mask.manifest import ModelFile, models_dir
+from pi_mask.manifest import DEFAULT_MODEL, ModelFile, models_dir
 from pi_mask.types import MaskLabel
 from tests.hand_made import manifest
-from training.card import SOURCES, main, write_card
+from training.card import _WHY, SOURCES, main, write_card
 from training.intervals import share
 from training.manifests import manifest_json
 
 NAMES = ("mAP50", "AP50_with_mask", "AP50_without_mask", "AP50_incorrect", "mAP")
 STAGES = {"preprocess_ms": 0.25, "inference_ms": 10.0, "postprocess_ms": 0.125}
-METRICS = {
+METRICS: dict[str, Any] = {
     "data": {"file": "val.json", "sha256": "0" * 64, "pictures": 553},
     "int8": dict(zip(NAMES, (0.8, 0.9, 0.85, 0.65, 0.5), strict=True)),
     "float": dict(zip(NAMES, (0.81, 0.91, 0.86, 0.66, 0.51), strict=True)),
@@ -113,6 +113,22 @@ def test_newer_figures_get_tables_of_their_own(tmp_path: Path) -> None:
     false_boxes = "False boxes a picture: 0.042 (bootstrap over groups of near-duplicates: 0.010 – 0.080)."
     assert false_boxes in lines
     assert "- float32 parent, 1 thread: 40.0 inference; int8 takes 0.25 of that, by turns" in lines
+
+
+def test_several_models_are_compared(tmp_path: Path) -> None:
+    """A row each, the default marked and argued for; one model alone, or not measured, is no choice."""
+    save(tmp_path, METRICS, "slower")
+    save(tmp_path, {}, "unmeasured")
+    assert "## Which one" not in write_card(tmp_path).read_text()
+
+    save(tmp_path, METRICS | {"int8": METRICS["int8"] | {"mAP50": 0.83}}, DEFAULT_MODEL)
+
+    lines = chapter(write_card(tmp_path).read_text(), "Which one")
+    assert [line for line in lines if line.startswith("| ")][1:] == [
+        "| slower | 0.800 | 0.0% | 10.0% | 100.0% | 0.042 | 10.0 |",
+        f"| {DEFAULT_MODEL} (default) | 0.830 | 0.0% | 10.0% | 100.0% | 0.042 | 10.0 |",
+    ]
+    assert lines[-1] == _WHY.splitlines()[-1]
 
 
 def test_a_compiled_model_is_named(tmp_path: Path) -> None:
