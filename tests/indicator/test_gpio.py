@@ -6,17 +6,14 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import product
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from gpiozero import OutputDevice
-from gpiozero.pins.mock import MockFactory, MockPin
 
 from pi_mask.errors import GpioError
 from pi_mask.indicator.gpio import GpioIndicator, Timing
 from pi_mask.indicator.patterns import Part, Scene
-from pi_mask.indicator.pins import gpio_error, open_factory
 from pi_mask.indicator.player import THREAD_NAME, Player, Wait
 from pi_mask.settings import GpioSettings
 from pi_mask.testing import watched_mock_factory
@@ -370,50 +367,6 @@ def test_a_pin_in_use_is_an_error_that_releases_the_others(opened: Callable[...,
     assert door.levels(GREEN, AMBER, RED) == [True, False, False]
 
 
-class StuckPin(MockPin):
-    """A pin that stops obeying once told to."""
-
-    is_stuck = False
-
-    def _set_state(self, value: bool) -> None:
-        if self.is_stuck:
-            raise OSError(5, "Input/output error")
-        super()._set_state(value)
-
-
-def test_a_relay_that_does_not_obey_leaves_no_green() -> None:
-    """If locking the door fails, green goes out all the same and the error says so."""
-    factory = MockFactory(pin_class=StuckPin)
-    indicator = GpioIndicator(GpioSettings(relay_pin=RELAY), pin_factory=factory)
-    indicator.show(Verdict.MASK)
-    factory.pin(RELAY).is_stuck = True
-
-    with pytest.raises(
-        GpioError, match=r"^The lamps cannot be switched any more \(\[Errno 5\] Input/output error"
-    ):
-        indicator.show(Verdict.FAULT)
-
-    assert [factory.pin(pin).state for pin in (GREEN, RED)] == [False, True]
-    factory.pin(RELAY).is_stuck = False
-    indicator.show(Verdict.FAULT)
-    assert factory.pin(RELAY).state is False
-    indicator.close()
-
-
-def test_close_goes_on_after_a_pin_that_does_not_obey() -> None:
-    """One stuck lamp does not keep the others on; the error says that something may be on."""
-    factory = MockFactory(pin_class=StuckPin)
-    indicator = GpioIndicator(GpioSettings(relay_pin=RELAY), pin_factory=factory)
-    indicator.show(Verdict.MASK, is_degraded=True)
-    factory.pin(AMBER).is_stuck = True
-
-    with pytest.raises(GpioError, match=r"^An output may still be on \("):
-        indicator.close()
-
-    assert [factory.pin(pin).state for pin in (GREEN, AMBER, RED, RELAY)] == [False, True, False, False]
-    assert lamp_threads() == []
-
-
 def test_a_rhythm_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """A pin error between two changes of verdict ends the rhythm with a log line that says what to do."""
     drawn: list[frozenset[Part]] = []
@@ -433,91 +386,3 @@ def test_a_rhythm_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None
     assert caplog.messages == [
         "The lamps stopped moving: the chip is gone. Check the wiring, then restart pi-mask."
     ]
-
-
-def test_mock_pins_must_be_chosen_openly(caplog: pytest.LogCaptureFixture) -> None:
-    """The setting "mock" gives mock pins and says in the log that no light is driven."""
-    with_mock = GpioIndicator(GpioSettings(pin_factory="mock"))
-    with_mock.show(Verdict.MASK)
-    with_mock.close()
-
-    assert isinstance(open_factory("mock"), MockFactory)
-    assert caplog.messages == 2 * ["Mock pins: no real light is driven."]
-
-
-@pytest.mark.parametrize("value", ["mock", "Mock", " MOCK "])
-def test_the_environment_cannot_choose_mock_pins(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """With "auto", GPIOZERO_PIN_FACTORY=mock is refused with the way to choose it openly."""
-    monkeypatch.setenv("GPIOZERO_PIN_FACTORY", value)
-
-    with pytest.raises(GpioError) as caught:
-        GpioIndicator(GpioSettings(pin_factory="auto"))
-
-    assert str(caught.value) == (
-        "GPIOZERO_PIN_FACTORY=mock would replace the real pins by mock pins. "
-        'Unset it, or choose the mock openly with indicator.gpio.pin_factory = "mock".'
-    )
-
-
-FIRST_IS_MISSING = {"lgpio": "no_such_pin_library:Factory", "native": "types:SimpleNamespace"}
-
-
-def test_auto_takes_the_first_factory_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With "auto", a library that is missing is passed over."""
-    monkeypatch.delenv("GPIOZERO_PIN_FACTORY", raising=False)
-
-    assert open_factory("auto", FIRST_IS_MISSING) == SimpleNamespace()
-
-
-def test_auto_obeys_the_environment_for_real_factories(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With "auto", GPIOZERO_PIN_FACTORY picks one real factory, and no other takes its place."""
-    monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "lgpio")
-
-    with pytest.raises(GpioError, match=r"^No GPIO pins can be opened \(lgpio: No module named"):
-        open_factory("auto", FIRST_IS_MISSING)
-
-
-def test_a_named_factory_is_never_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A factory that the settings name is used or is an error, whatever the environment says."""
-    monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "mock")
-
-    with pytest.raises(GpioError) as caught:
-        open_factory("lgpio", FIRST_IS_MISSING)
-
-    assert str(caught.value) == (
-        "No GPIO pins can be opened (lgpio: No module named 'no_such_pin_library'). On a Raspberry Pi "
-        "install python3-lgpio (a Pi 5 needs it) and run pi-mask doctor; "
-        "elsewhere use --indicator console."
-    )
-
-
-def test_an_unknown_factory_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that gpiozero does not know is answered with the names that exist."""
-    monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "wiringpi")
-
-    with pytest.raises(
-        GpioError, match=r'^No pin factory "wiringpi"\. Choose auto, lgpio, rpigpio, pigpio, native'
-    ):
-        open_factory("auto")
-
-
-@pytest.mark.parametrize(
-    ("error", "advice"),
-    [
-        (Exception("'GPIO busy'"), "Another program holds the pin"),
-        (PermissionError(13, "Permission denied"), "Add this user to the group gpio"),
-        (Exception("'can not open gpiochip'"), "Add this user to the group gpio"),
-        (FileNotFoundError(2, "No such file or directory", ".lgd-nfy-3"), "lgpio keeps a small file"),
-        (
-            RuntimeError("Cannot determine SOC peripheral base address"),
-            "On a Raspberry Pi install python3-lgpio",
-        ),
-    ],
-    ids=str,
-)
-def test_pin_errors_say_what_to_do(error: Exception, advice: str) -> None:
-    """The commonest troubles with pins each come with their own remedy, in one line."""
-    message = str(gpio_error("The red on GPIO22 cannot be opened", error))
-
-    assert message.startswith(f"The red on GPIO22 cannot be opened ({error}). {advice}")
-    assert "\n" not in message
