@@ -71,7 +71,7 @@ Backbone: torchvision's ImageNet weights of MobileNetV2-1.0 (BSD-3-Clause), from
 
 ## How to rebuild
 
-Train as training/README.md says under "How the shipped model was made", then, with the annotations that it
+Train as training/README.md says under "How the shipped models were made", then, with the annotations that it
 was last trained on,
 
     python -m training.quantise --checkpoint training/runs/ssd/last.ckpt --data train.json --output models

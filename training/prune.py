@@ -20,7 +20,7 @@ from torch import nn
 
 from pi_mask.errors import UsageError
 from training.command import Command
-from training.networks.base import DetectionNetwork
+from training.networks.base import DetectionNetwork, count_weights
 from training.networks.layers import scaled_width
 from training.networks.registry import load_checkpoint, save_checkpoint
 from training.networks.slim import shrink
@@ -45,11 +45,6 @@ def prune(network: DetectionNetwork, share: float) -> None:
         if isinstance(module, nn.Conv2d) and module.weight.requires_grad
     }
     shrink(network, widths)
-
-
-def count_weights(network: nn.Module) -> int:
-    """Number of trainable and frozen weights."""
-    return sum(parameter.numel() for parameter in network.parameters())
 
 
 @click.command(cls=Command)

@@ -30,7 +30,7 @@ from training.command import Command
 from training.data import LABELS, Picture, load_coco, read_rgb
 from training.float_parent import IOU_THRESHOLD
 from training.manifests import manifest_json, write_whole
-from training.networks.base import DetectionNetwork, Exported
+from training.networks.base import DetectionNetwork, Exported, count_weights
 from training.networks.registry import load_checkpoint
 from training.provenance import provenance, run_record
 from training.torch_interpreter import INPUT_SCALE
@@ -154,7 +154,7 @@ def write_model(
     manifest = Manifest(
         schema=1,
         name=path.stem,
-        description=network.description,
+        description=f"{network.description}, {count_weights(network) / 1e6:.1f} million weights",
         cpu=ModelFile(file=path.name, sha256=hashlib.sha256(model).hexdigest()),
         labels=LABELS,
         input=ModelInput(width=size, height=size),

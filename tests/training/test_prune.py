@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from torch import nn
 
 from pi_mask.errors import ModelError
-from training.networks.base import DetectionNetwork
+from training.networks.base import DetectionNetwork, count_weights
 from training.networks.registry import NETWORKS, Checkpoint, load_checkpoint, save_checkpoint, start_from
-from training.prune import count_weights, main, prune
+from training.prune import main, prune
 
 SMALL = ("ssd_mobilenet_v2_nano", "yolov5n")
 

@@ -24,9 +24,8 @@ from training import smoke as module
 from training.data import load_coco, read_rgb
 from training.drawn import SIZE, write_voc
 from training.importers.voc import parse
-from training.networks.base import DetectionNetwork
+from training.networks.base import DetectionNetwork, count_weights
 from training.networks.registry import NETWORKS
-from training.prune import count_weights
 from training.quantise import Config as QuantiseConfig
 from training.quantise import calibration_images, convert_float, load_network, output_limits, quantise
 from training.torch_interpreter import TorchInterpreter

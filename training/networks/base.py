@@ -105,6 +105,11 @@ class Exported(nn.Module):
         return maps.flat()
 
 
+def count_weights(network: nn.Module) -> int:
+    """Number of trainable and frozen weights."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
 def cell_centres(height: int, width: int, strides: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Centres (cells × 2, pixels, x then y) and strides (cells) of all levels, in flattened maps' order."""
     centres, sizes = [], []
