@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from pi_mask.manifest import models_dir, shipped_models
+from pi_mask.manifest import DEFAULT_MODEL, models_dir, shipped_models
 from tests.training.edgetpu.graphs import Step, Wire, build
 from training.edgetpu.__main__ import cli
 from training.edgetpu.report import ON_CHIP_BYTES, SURE_ON_CHIP_BYTES, Line, Report, as_json, as_text, report
@@ -113,9 +113,10 @@ def test_the_command_refuses_another_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", shipped_models())
 def test_shipped_models_are_predicted_to_run_whole(name: str) -> None:
-    """As 'compile' hands them over, all operations are predicted to map, and the weights fit."""
+    """As 'compile' hands them over, all operations are predicted to map; the default's weights surely fit."""
     path = models_dir() / f"{name}.tflite"
 
     found = report(path, path.read_bytes())
 
-    assert (found.n_mapped_prepared, found.memory) == (found.n_operations, "fits")
+    assert found.n_mapped_prepared == found.n_operations
+    assert found.memory in ({"fits"} if name == DEFAULT_MODEL else {"fits", "may stream"})
