@@ -55,13 +55,13 @@ SLOW = Symptom(
     "model-slow",
     Status.WARNING,
     "The model takes {ms:.0f} ms a picture on the CPU: {fps:.1f} a second.",
-    "Raise model.threads, cool the Pi, end other programs, or add a Coral.",
+    'Choose model.name = "nano_320" (half the time), raise model.threads, cool the Pi, or add a Coral.',
 )
 TOO_SLOW = Symptom(
     "model-too-slow",
     Status.FAULT,
     "The model takes {ms:.0f} ms a picture on the CPU: nobody is followed below {least:.2f} a second.",
-    "Add a Coral, use a faster Pi, or raise tracker.max_age_s.",
+    'Choose model.name = "nano_320", add a Coral, use a faster Pi, or raise tracker.max_age_s.',
 )
 
 
