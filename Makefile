@@ -9,7 +9,7 @@ RUNTIME := .venv/bin/python
 TESTING := .venv-test/bin/python
 DATA ?= ../shared/data
 RUN ?= training/runs/ssd
-NAME ?= ssd_mobilenet_v2_448
+NAME ?= mine
 
 # Only its photograph is used (NASA, public domain), hence without what scikit-image itself needs.
 PHOTOGRAPH := scikit-image==0.26.0
