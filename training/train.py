@@ -225,6 +225,14 @@ def _multiple_of_32(_context: click.Context, _parameter: click.Parameter, size: 
     show_default=True,
     help="So many first epochs see smaller pictures, which is faster.",
 )
+@click.option(
+    "--small-size",
+    type=click.IntRange(min=32),
+    callback=_multiple_of_32,
+    default=Config.small_size,
+    show_default=True,
+    help="Input side of those epochs, a multiple of 32.",
+)
 @click.option("--batch", type=_POSITIVE, default=Config.batch, show_default=True, help="A process.")
 @click.option("--learning-rate", type=float, default=Config.learning_rate, show_default=True)
 @click.option(
