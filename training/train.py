@@ -31,6 +31,7 @@ from training.annotations import read_json
 from training.augment import parse_augment
 from training.command import Command
 from training.data import TrainingSet, collate, load_coco
+from training.loss import LossConfig
 from training.networks.base import DetectionNetwork
 from training.networks.imagenet import imagenet_weights
 from training.networks.registry import DEFAULT_NETWORK, NETWORKS, load_checkpoint, start_from
@@ -255,6 +256,20 @@ def _multiple_of_32(_context: click.Context, _parameter: click.Parameter, size: 
     help="Probability of one way to vary pictures, see training/augment.py; may be given several times.",
 )
 @click.option(
+    "--incorrect-weight",
+    type=click.FloatRange(min=0, min_open=True),
+    default=Config.incorrect_weight,
+    show_default=True,
+    help="How much more often pictures with a wrongly worn mask are drawn.",
+)
+@click.option(
+    "--two-class-weight",
+    type=click.FloatRange(0, 1),
+    default=LossConfig().two_class_weight,
+    show_default=True,
+    help='What a source that knows no "incorrect" is believed when it says that a face is not.',
+)
+@click.option(
     "--val-every-epochs",
     type=_POSITIVE,
     default=Config.val_every_epochs,
@@ -278,6 +293,7 @@ def main(**options: Any) -> None:  # noqa: ANN401
     """Train a detection network on COCO annotations."""
     run = Run(**{name: options.pop(name) for name in Run.__dataclass_fields__})
     options["augment"] = parse_augment(options["augment"])
+    options["loss"] = LossConfig(two_class_weight=options.pop("two_class_weight"))
     train(Config(**options), run)
 
 

@@ -110,6 +110,21 @@ def test_anchors_of_a_file_are_trained_with(data: Path, tmp_path: Path) -> None:
     assert network.level_anchors() == tuple(tuple((w, h) for w, h in level) for level in anchors)
 
 
+def test_how_the_scarce_class_is_treated_can_be_chosen(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each way to make more of few wrongly worn masks has an option, so that it can be measured alone."""
+    seen: list[Config] = []
+    monkeypatch.setattr("training.train.train", lambda config, _run: seen.append(config))
+    files = ("--data", str(data), "--val", str(data), "--output", str(data.parent / "run"))
+    chosen = ("--incorrect-weight", "1", "--two-class-weight", "1", "--augment", "wrong_mask=0")
+
+    for options in ((), chosen):
+        CliRunner().invoke(main, [*files, *options], catch_exceptions=False)
+
+    ways = [(c.incorrect_weight, c.loss.two_class_weight, c.augment.hard.wrong_mask) for c in seen]
+    assert ways == [(3.0, 0.25, 0.04), (1.0, 1.0, 0.0)]
+    assert seen[0] == Config()
+
+
 def refusal(*arguments: object) -> tuple[int, str]:
     """Exit code and last line of a command that fails."""
     result = CliRunner().invoke(main, [str(argument) for argument in arguments])
