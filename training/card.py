@@ -53,12 +53,12 @@ _COMPARED = """`[model] name` in the settings chooses. Shares are of faces of at
 frames, false boxes are a picture's, both at the shipped thresholds; the chapters have the intervals.
 """
 
-_WHY = """`ssd_mobilenet_v2_448` is the default: of the models here it finds the most faces below 32 px,
-judges the others as well as any, within the intervals, and on an Edge TPU its weights surely fit beside the
-chip, where YOLOv5s's may not. At a door a person who is missed or misjudged costs more than milliseconds.
-`yolov5s_320` is as good on faces of 64 px and more, and faster on a desktop CPU; it was trained for fewer
-hours, and its figures were still rising. `nano_320` is the smallest and takes half the default's time, for
-boards without a Coral. All times are an x86-64 machine's; no model here has run on a Raspberry Pi yet.
+_WHY = """`ssd_mobilenet_v2_448` is the default: it judges faces as well as any model here, within the
+intervals, and on an Edge TPU its weights surely fit on the chip, where YOLOv5s's may not. At a door a person
+who is missed or misjudged costs more than milliseconds. `yolov5s_448` is better at wrongly worn masks, by
+average precision, and a quarter slower on a CPU. `nano_320` is the smallest and takes half the default's
+time, for boards without a Coral. All times are an x86-64 machine's; no model here has run on a Raspberry Pi
+yet.
 """
 
 _SOURCES_HEAD = """## Data and licences
