@@ -11,7 +11,7 @@ from pi_mask.types import MaskLabel
 from tests.hand_made import manifest, model_spec, nobody
 from training.augment import Sample
 from training.data import LABELS
-from training.thresholds import Config, Evidence, choose, cost, gather
+from training.thresholds import Config, Evidence, choose, cost, gather, keeps_promises
 
 MASKED, BARE, INCORRECT = (LABELS.index(label) for label in LABELS)
 
@@ -65,6 +65,29 @@ def test_scarce_label_counts_as_much() -> None:
     few = evidence([INCORRECT, *[MASKED] * 100], [[0, 0, 0], *[[0.9, 0, 0]] * 100])
     many = evidence([INCORRECT, *[MASKED] * 100], [[0, 0, 0.9], *[[0, 0, 0]] * 100])
     assert cost(few, EQUAL, Config()) == pytest.approx(cost(many, EQUAL, Config()))
+
+
+def test_promises_come_before_the_cost() -> None:
+    """Where the cheapest thresholds refuse too many of the masked, dearer ones that don't are taken."""
+    # A low threshold finds a third more of the wrong masks, but says red to one masked face in ten too.
+    wrong, refused = [[0.0, 0.0, 0.3]] * 200 + [[0.0, 0.0, 0.22]] * 100, [[0.0, 0.0, 0.22]] * 40
+    seen = evidence(
+        [INCORRECT] * 300 + [MASKED] * 400 + [BARE] * 300,
+        wrong + refused + [[0.9, 0.0, 0.0]] * 360 + [[0.0, 0.9, 0.0]] * 300,
+    )
+    careless = Config(refused_at_most=1.0)
+
+    assert choose(seen, careless)[0][MaskLabel.INCORRECT] == 0.2
+    thresholds, price = choose(seen, Config())
+    assert thresholds[MaskLabel.INCORRECT] == 0.25
+    assert price == cost(seen, np.array(list(thresholds.values())), Config())
+
+
+def test_promises_that_cannot_be_kept_leave_the_cheapest() -> None:
+    """Ten faces prove nothing; the choice falls back on the cost alone."""
+    seen = evidence([MASKED] * 10, [[0.5, 0.0, 0.0]] * 10)
+    assert not keeps_promises(seen, EQUAL, Config())
+    assert choose(seen, Config())[1] == 0.0
 
 
 def test_doubtful_masks_lower_their_threshold() -> None:
