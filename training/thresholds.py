@@ -156,6 +156,13 @@ def main(model: Path, data: Path, pictures: int) -> None:
     with open_detector(ModelSettings(name=str(model), accelerator="cpu", min_score=_LOWEST)) as opened:
         evidence = gather(opened.detector, samples, config.pictures)
     thresholds, price = choose(evidence, config)
+    if not keeps_promises(evidence, np.array(list(thresholds.values())), config):
+        click.echo(
+            f"On {len(evidence.truth)} faces no thresholds surely pass at most {config.passed_at_most:.0%} "
+            f"and refuse at most {config.refused_at_most:.0%}; these are the cheapest. "
+            "Train on, or give more faces.",
+            err=True,
+        )
     path.write_text(manifest_json(manifest.model_copy(update={"thresholds": thresholds})))
     named = ", ".join(f"{label.value} {value:g}" for label, value in thresholds.items())
     click.echo(f"{named}: cost {price:.4f} on {len(evidence.truth)} faces in {evidence.pictures} pictures")
