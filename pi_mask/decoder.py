@@ -155,19 +155,23 @@ class Decoder:
         head: From the manifest.
         spec: From the model file; shapes are checked against the head.
         thresholds: Lowest score per label, 0 to 1 exclusive, in the manifest's order of labels.
+        min_side_px: Shorter side of the smallest box that is believed, in input pixels.
 
     Raises:
         ModelError: The model's outputs are not what the head describes.
     """
 
-    def __init__(self, head: Head, spec: ModelSpec, thresholds: Sequence[float]) -> None:
+    def __init__(
+        self, head: Head, spec: ModelSpec, thresholds: Sequence[float], min_side_px: float = 0.0
+    ) -> None:
         self._levels = [_LevelDecoder(head.kind, level, spec, len(thresholds)) for level in head.levels]
         self._thresholds = tuple(thresholds)
+        self._min_side_px = min_side_px
 
     def decode(self, outputs: Sequence[NDArray[Any]]) -> Candidates:
         """Candidates of all levels; cells with NaN or infinite values, of a broken float model, never are."""
         found = [level.decode(outputs, self._thresholds) for level in self._levels]
-        return Candidates(
-            np.concatenate([candidates.boxes for candidates in found]),
-            np.concatenate([candidates.scores for candidates in found]),
-        )
+        boxes = np.concatenate([candidates.boxes for candidates in found])
+        scores = np.concatenate([candidates.scores for candidates in found])
+        is_large = (boxes[:, 2:] - boxes[:, :2] >= self._min_side_px).all(axis=1)
+        return Candidates(boxes[is_large], scores[is_large])

@@ -199,7 +199,7 @@ class Detector:
             tuple(manifest.labels), np.asarray(ordered), iou_threshold or manifest.iou_threshold
         )
         _check_input(interpreter.spec, manifest)
-        self._decoder = Decoder(manifest.head, interpreter.spec, ordered)
+        self._decoder = Decoder(manifest.head, interpreter.spec, ordered, manifest.min_side_px)
         self._input = np.full(interpreter.spec.input.shape, manifest.input.fill, np.uint8)
         self._last_size: tuple[int, int] = (0, 0)
         self._placement = Placement(1.0, 1.0, 0, 0, 1, 1)

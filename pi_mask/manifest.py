@@ -85,6 +85,8 @@ class Manifest(_Strict):
         labels: The score tensors' last axis.
         thresholds: Lowest score at which a label counts.
         iou_threshold: Above this overlap two boxes are one face.
+        min_side_px: Shorter side of the smallest box that is believed, in input pixels: the mask on a smaller
+            face can't be told.
         training: Commit, data hash and configuration it was trained with.
         metrics: What was measured on the validation pictures.
     """
@@ -99,6 +101,7 @@ class Manifest(_Strict):
     head: Head
     thresholds: Mapping[MaskLabel, Probability]
     iou_threshold: float = Field(gt=0, lt=1)
+    min_side_px: float = Field(default=0.0, ge=0, le=4096)
     training: Mapping[str, Any]
     metrics: Mapping[str, Any]
 

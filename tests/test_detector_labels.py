@@ -17,7 +17,9 @@ from tests.hand_made import (
     CELLS,
     INCORRECT,
     MASKED,
+    SIDE,
     corners,
+    frame,
     manifest,
     nobody,
     run,
@@ -114,6 +116,31 @@ def test_a_given_overlap_stands_in_for_the_manifests() -> None:
 
     assert len(run(described, outputs)) == 2
     assert len(run(described, outputs, iou_threshold=0.3)) == 1
+
+
+@given(side=st.floats(9.0, 30.0), other=st.floats(9.0, 30.0), scale=st.sampled_from([0.5, 1.0, 3.0]))
+def test_a_box_too_small_for_its_mask_to_be_told_is_nobody(side: float, other: float, scale: float) -> None:
+    """The limit is one of the model's input, whatever the frame's size, and on the shorter side."""
+    assume(abs(min(side, other) - 20.0) > 1e-3)
+    described = manifest(min_side_px=20.0)
+    outputs = nobody(described)
+    say(outputs, (0, 0), (16 - side / 2, 16 - other / 2, 16 + side / 2, 16 + other / 2), (0.9, 0.1, 0.1))
+
+    found = run(described, outputs, frame(int(SIDE * scale), int(SIDE * scale)))
+
+    assert len(found) == (min(side, other) > 20.0)
+
+
+def test_a_small_box_suppresses_nobody() -> None:
+    """The surest box of a face may be the one that is too small: the next one stands for the face."""
+    described = manifest(min_side_px=20.0)
+    outputs = nobody(described)
+    say(outputs, (0, 0), (8, 8, 56, 26), (0.9, 0.1, 0.1))
+    say(outputs, (0, 1), (8, 6, 56, 30), (0.8, 0.1, 0.1))
+
+    (detection,) = run(described, outputs)
+
+    assert detection.score == pytest.approx(0.8)
 
 
 def test_the_best_comes_first() -> None:

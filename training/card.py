@@ -145,7 +145,12 @@ def _model(manifest: Manifest) -> str:
         lines += _precision(metrics) + _sizes(metrics) + _pictures(manifest)
         lines += _door(metrics["door"]) + _stress(metrics) + _latency(metrics)
     limits = ", ".join(f"{label.value} {value:g}" for label, value in manifest.thresholds.items())
-    lines += [f"Shipped thresholds: {limits}.", "", _edgetpu(manifest), ""]
+    lines += [
+        f"Shipped thresholds: {limits}. Smallest face: {_smallest(manifest)}.",
+        "",
+        _edgetpu(manifest),
+        "",
+    ]
     return "\n".join(lines)
 
 
@@ -185,6 +190,13 @@ def _sizes(metrics: Mapping[str, Any]) -> list[str]:
         "",
         *_table(("px", *_COLUMNS), rows),
     ]
+
+
+def _smallest(manifest: Manifest) -> str:
+    """What is left out as too small, in the input's pixels and as a share of any frame."""
+    longer = max(manifest.input.width, manifest.input.height)
+    share = manifest.min_side_px / longer
+    return f"{manifest.min_side_px:g} px of the input, {share:.1%} of the frame's longer side"
 
 
 def _pictures(manifest: Manifest) -> list[str]:
