@@ -1,0 +1,93 @@
+"""Tests for what install.sh does differently by system, memory, driver and compiled model."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.install.stand_ins import Computer
+
+
+def test_a_driver_that_cannot_be_fetched_stops_nothing(computer: Computer) -> None:
+    """The CPU does the work; the next run fetches the driver."""
+    computer.set(fail_at="curl --fail")
+    said = computer.install()
+    assert "could not be fetched" in said
+    assert "systemctl restart pi-mask.service" in computer.calls()
+
+    computer.set(fail_at="")
+    computer.install()
+    assert "ldconfig" in computer.calls()
+
+
+def test_a_driver_with_another_checksum_is_not_used(computer: Computer) -> None:
+    """Whatever else comes from that address never reaches the loader's folder."""
+    computer.set(driver="something else")
+
+    said = computer.install()
+
+    assert "its checksum differs" in said
+    assert not (computer.root / "usr/local/lib/aarch64-linux-gnu/libedgetpu.so.1").exists()
+    assert "ldconfig" not in computer.calls()
+
+
+def test_a_compiled_model_is_not_missed(computer: Computer) -> None:
+    """Where the release has a model for the Edge TPU, nothing is said about its absence."""
+    for path in (computer.state / "manifest.json", computer.source / "models/model.json"):
+        path.write_text('{\n  "edgetpu": {"file": "x", "sha256": "y"}\n}\n')
+
+    said = computer.install()
+
+    assert "  model                compiled for the Edge TPU; the CPU's stands in" in said
+    assert "no compiled Edge TPU model" not in said
+
+
+def test_the_cpus_model_is_said_before_and_after(computer: Computer) -> None:
+    """A checkout without a compiled model says so in its plan, and again when all is done."""
+    said = computer.install()
+
+    assert "  model                for the CPU: this release has none compiled for the Edge TPU" in said
+    assert "so the CPU runs the model" in said
+
+
+def test_32_bit_bookworm_takes_what_exists_for_it(computer: Computer) -> None:
+    """A 32-bit system below a 64-bit kernel gets apt's OpenCV, the 32-bit list, and no Edge TPU driver."""
+    computer.set(architecture="armhf")
+
+    said = computer.install()
+
+    assert any(call.endswith(" python3-picamera2 python3-opencv libusb-1.0-0") for call in computer.calls())
+    assert any(call.endswith("requirements/pi-32.txt") for call in computer.calls())
+    assert not any(call.startswith("curl") for call in computer.calls())
+    assert "no maintained one for 32-bit" in said
+
+
+def test_trixie_takes_its_own_driver(computer: Computer) -> None:
+    """The driver is the one built for the system."""
+    computer.has_os("trixie")
+    computer.set(python_version="3.13")
+
+    computer.install()
+
+    assert any(call.endswith("16.0tf2.19.1-1.trixie_arm64.deb") for call in computer.calls())
+
+
+@pytest.mark.parametrize(
+    ("codename", "advice"), [("bookworm", "CONF_SWAPSIZE=512"), ("trixie", "/etc/rpi/swap.conf")]
+)
+def test_a_small_pi_gets_one_thread_and_advice(computer: Computer, codename: str, advice: str) -> None:
+    """On a Zero 2 W the configuration says one thread, and too little swap is named, as its system has it."""
+    computer.is_board("Raspberry Pi Zero 2 W Rev 1.0")
+    computer.has_memory(420, 99)
+    computer.has_os(codename)
+
+    said = computer.install()
+
+    assert advice in said
+    assert (computer.root / "etc/pi-mask/config.toml").read_text() == "[model]\nthreads = 1\n"
+
+
+def test_a_small_pi_with_enough_swap_is_not_nagged(computer: Computer) -> None:
+    """With half a gigabyte of swap only the one thread is said."""
+    computer.has_memory(420, 512)
+
+    assert "little swap" not in computer.install()
