@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 
-from training.loss import LossConfig, Targets, box_misfit, giou, holds, label_weights
+from training.loss import LossConfig, Targets, giou, holds, label_weights
 from training.networks.base import Anchors, Maps, cell_centres
 
 _PUBLISHED_SIZE = 640
@@ -96,10 +96,7 @@ class AnchorLoss:
         counts = self._counts(level, targets, goal)
         present = binary_cross_entropy_with_logits(objectness[..., 0], goal, counts, reduction="sum")
         return _LevelLoss(
-            box_misfit(overlap).sum(),
-            found / scores.shape[-1],
-            present / counts.sum().clamp(min=1),
-            len(m.face),
+            (1.0 - overlap).sum(), found / scores.shape[-1], present / counts.sum().clamp(min=1), len(m.face)
         )
 
     def match(self, level: int, targets: Targets, rows: int, columns: int) -> _Matches:
