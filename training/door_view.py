@@ -86,7 +86,7 @@ def door_view(
     found: Sequence[Sequence[Detection]],
     groups: Sequence[Hashable] | None = None,
 ) -> dict[str, Any]:
-    """What would be said of every face, as shares with 95 % intervals.
+    """What would be said of every face, as shares with 95 % intervals, and boxes on nobody, per picture.
 
     Args:
         pictures: Annotated.
@@ -95,15 +95,25 @@ def door_view(
     """
     judged = [judge(picture, detections) for picture, detections in zip(pictures, found, strict=True)]
     confusion = Counter((face.truth.value, face.said) for one in judged for face in one.faces)
-    false_boxes = [len(one.false_boxes) for one in judged]
-    low, high = mean_interval(false_boxes, groups or range(len(judged)))
+    groups = groups or range(len(judged))
     return {
         "min_side_px": MIN_SIDE_PX,
         **shares(confusion),
-        "false_boxes_per_picture": round(sum(false_boxes) / max(1, len(judged)), 4),
-        "false_boxes_interval95": [round(low, 4), round(high, 4)],
+        "false_boxes": _a_picture([len(one.false_boxes) for one in judged], groups),
+        "large_false_boxes": _a_picture([_count_large(one.false_boxes) for one in judged], groups),
         "confusion": {f"{truth} → {said}": n for (truth, said), n in sorted(confusion.items())},
     }
+
+
+def _count_large(boxes: Sequence[Detection]) -> int:
+    """How many are as large as the faces that are judged."""
+    return sum(detection.box.shorter_side >= MIN_SIDE_PX for detection in boxes)
+
+
+def _a_picture(counts: Sequence[int], groups: Sequence[Hashable]) -> dict[str, Any]:
+    low, high = mean_interval(counts, groups)
+    mean = sum(counts) / max(1, len(counts))
+    return {"per_picture": round(mean, 4), "interval95": [round(low, 4), round(high, 4)]}
 
 
 def shares(confusion: Mapping[tuple[str, str], int]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 
 from pi_mask.types import BoundingBox, Detection, MaskLabel
 from training.data import LABELS, Picture
-from training.door_view import JudgedFace, door_view, judge
+from training.door_view import MIN_SIDE_PX, JudgedFace, door_view, judge
 from training.intervals import share
 
 Box = tuple[float, float, float, float]
@@ -109,8 +109,8 @@ def test_the_shares_are_those_counted_by_hand() -> None:
         "unmasked_or_wrong_passed_as_masked": share(2, 5),
         "masked_refused": share(1, 5),
         "missed": share(1, 10),
-        "false_boxes_per_picture": 0.1,
-        "false_boxes_interval95": [0.0, 0.3],
+        "false_boxes": {"per_picture": 0.1, "interval95": [0.0, 0.3]},
+        "large_false_boxes": {"per_picture": 0.1, "interval95": [0.0, 0.3]},
         "confusion": {
             "incorrect → incorrect": 2,
             "incorrect → with_mask": 1,
@@ -137,11 +137,18 @@ def test_no_pictures_give_no_error() -> None:
     """An empty set has shares of nothing."""
     figures = door_view([], [])
 
-    assert (figures["right"], figures["false_boxes_per_picture"], figures["confusion"]) == (
-        share(0, 0),
-        0.0,
-        {},
-    )
+    assert (figures["right"], figures["confusion"]) == (share(0, 0), {})
+    assert figures["false_boxes"] == {"per_picture": 0.0, "interval95": [0.0, 0.0]}
+
+
+def test_small_boxes_on_nobody_are_counted_apart() -> None:
+    """The door judges faces of at least 24 px: boxes of that size are what it can be wrong about."""
+    small, large = ((200, 200, 200 + side, 240) for side in (MIN_SIDE_PX - 1, MIN_SIDE_PX))
+
+    figures = door_view([picture()] * 2, [[said(MASKED, small), said(BARE, large)], []])
+
+    assert figures["false_boxes"]["per_picture"] == 1.0
+    assert figures["large_false_boxes"]["per_picture"] == 0.5
 
 
 def test_pictures_and_detections_must_agree_in_number() -> None:

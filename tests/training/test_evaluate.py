@@ -42,7 +42,7 @@ def test_figures_are_those_counted_by_hand(data: Path, model: Path) -> None:
     assert 0.4 < figures["int8"]["AP50_without_mask"] < 0.6
     assert figures["door"]["right"]["hits"] == 4
     assert figures["door"]["unmasked_or_wrong_passed_as_masked"]["hits"] == 1
-    assert figures["door"]["false_boxes_per_picture"] == 0.25
+    assert figures["door"]["false_boxes"]["per_picture"] == 0.25
     assert precision.shape == (10, 101, 3, 5)
 
 
