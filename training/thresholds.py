@@ -56,7 +56,7 @@ class Evidence:
     Attributes:
         truth: N labels of faces.
         scores: N × labels, the scores of each face's box; zeros where none was found.
-        false_scores: K × labels, the scores of boxes on no face.
+        false_scores: K × labels, the scores of boxes on no face, as large as the faces that count.
         pictures: Number of pictures.
     """
 
@@ -86,6 +86,7 @@ def _match(
     false_scores: list[list[float]],
 ) -> None:
     found, _ = detector.detect(Frame(sample.image, 0.0, 0))
+    min_side = _MIN_SIDE * len(sample.image)
     boxes = [BoundingBox(*map(float, box)) for box in sample.boxes]
     best: dict[int, list[float]] = {}
     for detection in found:
@@ -94,15 +95,11 @@ def _match(
         nearest = int(np.argmax(overlaps)) if overlaps else -1
         if nearest >= 0 and overlaps[nearest] >= _MATCH_IOU:
             best.setdefault(nearest, row)
-        elif not any(overlap > 0.1 for overlap in overlaps):
+        elif detection.box.shorter_side >= min_side and not any(overlap > 0.1 for overlap in overlaps):
             false_scores.append(row)
     for index, (box, label) in enumerate(zip(boxes, sample.labels, strict=True)):
         # A two-class source may call a wrongly worn mask by another name: it can't tell right from wrong.
-        if (
-            label >= 0
-            and not sample.is_two_class[index]
-            and box.shorter_side >= _MIN_SIDE * len(sample.image)
-        ):
+        if label >= 0 and not sample.is_two_class[index] and box.shorter_side >= min_side:
             truth.append(int(label))
             scores.append(best.get(index, [0.0] * len(LABELS)))
 

@@ -8,7 +8,7 @@ import pytest
 from pi_mask.detector import Detector
 from pi_mask.testing import ScriptedInterpreter
 from pi_mask.types import MaskLabel
-from tests.hand_made import manifest, model_spec, nobody
+from tests.hand_made import manifest, model_spec, nobody, say
 from training.augment import Sample
 from training.data import LABELS
 from training.thresholds import Config, Evidence, choose, cost, gather, keeps_promises
@@ -113,3 +113,19 @@ def test_faces_too_small_for_the_door_do_not_count(size: int, count: int) -> Non
 
     assert seen.truth.tolist() == [BARE, MASKED][-count:]
     assert seen.scores.tolist() == [[0.0] * 3] * count
+
+
+def test_small_boxes_on_nobody_do_not_count() -> None:
+    """The door asks nothing of boxes that are smaller than the faces it judges."""
+    described = manifest(size=(320, 320), stride=32)
+    outputs = nobody(described)
+    say(outputs, (0, 0), (10, 10, 22, 22), (0.9, 0.1, 0.1))
+    say(outputs, (4, 4), (120, 120, 180, 180), (0.1, 0.8, 0.1))
+    nothing = Sample(
+        np.zeros((320, 320, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, int), np.zeros(0, bool)
+    )
+    detector = Detector(ScriptedInterpreter(model_spec(described), [outputs]), described)
+
+    seen = gather(detector, [(None, nothing)], 1)  # type: ignore[arg-type]
+
+    assert seen.false_scores == pytest.approx(np.array([[0.1, 0.8, 0.1]]))
