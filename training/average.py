@@ -1,0 +1,85 @@
+"""Average the weights of several runs of one network that went on from one another.
+
+    python -m training.average --checkpoint training/runs/one/last.ckpt \
+        --checkpoint training/runs/other/last.ckpt --output training/runs/mean.ckpt
+
+"Model soups" (Wortsman et al. 2022): runs that share their first weights end in one basin, and its middle
+generalises better than its rim, at no cost in the finished model. Runs with different first weights share no
+basin; their mean finds nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import torch
+from torch import Tensor
+
+from pi_mask.errors import ModelError, UsageError
+from training.command import Command
+from training.networks.registry import Checkpoint, load_checkpoint, save_checkpoint
+from training.provenance import provenance, run_record
+from training.prune import SUFFIXES
+
+
+def average(checkpoints: Sequence[Checkpoint]) -> Checkpoint:
+    """The mean of the weights, batch norm's statistics among them; in the first one's network and size.
+
+    Args:
+        checkpoints: At least one; their networks are of one name, shape and set of anchors.
+
+    Raises:
+        ModelError: They are not.
+    """
+    first = checkpoints[0]
+    states = [each.network.state_dict() for each in checkpoints]
+    for each, state in zip(checkpoints, states, strict=True):
+        if each.name != first.name or _shapes(state) != _shapes(states[0]):
+            raise ModelError(
+                f"A {each.name} is not built like the first {first.name}. Give runs of one network."
+            )
+        if each.network.head() != first.network.head():
+            raise ModelError("The networks have different anchors. Give runs with the same.")
+    mean = {name: _mean([state[name] for state in states]) for name in states[0]}
+    first.network.load_state_dict(mean)
+    return first
+
+
+def _shapes(state: dict[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in state.items()}
+
+
+def _mean(values: Sequence[Tensor]) -> Tensor:
+    """Of floats; counters, which no mean is wanted of, are the first's."""
+    if not values[0].is_floating_point():
+        return values[0]
+    return torch.stack([value.double() for value in values]).mean(0).to(values[0].dtype)
+
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command(cls=Command)
+@click.option("--checkpoint", "paths", type=_FILE, required=True, multiple=True, help="Two or more.")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="A .ckpt file."
+)
+def main(paths: tuple[Path, ...], output: Path) -> None:
+    """Average checkpoints; the result has the input size of the first."""
+    if len(paths) < 2:
+        raise UsageError("One checkpoint has no mean. Give --checkpoint at least twice.")
+    if output.suffix not in SUFFIXES:
+        raise UsageError(f"{output} does not end in .ckpt. Name it so: other commands read it by that.")
+    mean = average([load_checkpoint(path) for path in paths])
+    output.parent.mkdir(parents=True, exist_ok=True)
+    save_checkpoint(mean, output)
+    record = provenance({}, []) | {"averaged": [run_record(path) for path in paths]}
+    output.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
+    click.echo(f"{output}: the mean of {len(paths)} checkpoints, {mean.name} at {mean.size} px")
+
+
+if __name__ == "__main__":
+    main()
