@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationErr
 from pi_mask.errors import ModelError
 from pi_mask.types import MaskLabel
 
-DEFAULT_MODEL = "ssd_mobilenet_v2_448"
+DEFAULT_MODEL = "ssd_mobilenet_v2_512"
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Probability = Annotated[float, Field(gt=0, lt=1)]

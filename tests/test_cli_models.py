@@ -41,7 +41,7 @@ def test_a_table_with_the_default_first(invoke: Invoke, shipped: Path) -> None:
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.lines == [
         "name                           size    input  edgetpu  mAP50    thresholds",
-        f"ssd_mobilenet_v2_448  default  1.2 MB  64×64  yes      0.875    {thresholds}",
+        f"ssd_mobilenet_v2_512  default  1.2 MB  64×64  yes      0.875    {thresholds}",
         f"another                        1.2 MB  64×64  no       unknown  {thresholds}",
     ]
 

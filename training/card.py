@@ -54,11 +54,12 @@ frames, false boxes a picture's, of that size, on no annotated face; both at the
 chapters have the intervals.
 """
 
-_WHY = """`ssd_mobilenet_v2_448` is the default: it judges faces as well as any model here, within the
-intervals, and on an Edge TPU its weights surely fit on the chip, where YOLOv5s's may not. At a door a person
-who is missed or misjudged costs more than milliseconds. `yolov5s_448` is better at wrongly worn masks, by
-average precision, and a quarter slower on a CPU. `nano_320` is the smallest and takes half the default's
-time, for boards without a Coral. All times are an x86-64 machine's; no model here has run on a Raspberry Pi
+_WHY = """`ssd_mobilenet_v2_512` is the default: it is the most precise, by one to three points, best with
+light from behind and with grey or blurred pictures, and on an Edge TPU its weights surely fit on
+the chip, where YOLOv5s's may not. At a door a person who is missed or misjudged costs more than
+milliseconds. `yolov5s_448` judges single faces as well, a little better but within the intervals,
+in the same time on a CPU. `nano_320` is the smallest and takes a third of the default's time, for
+boards without a Coral. All times are an x86-64 machine's; no model here has run on a Raspberry Pi
 yet.
 """
 
@@ -81,10 +82,10 @@ The MobileNetV2 models started from torchvision's ImageNet weights (BSD-3-Clause
 Train as training/README.md says under "How the shipped models were made", then, with the annotations that it
 was last trained on,
 
-    python -m training.quantise --checkpoint training/runs/ssd/last.ckpt --data train.json --output models
+    python -m training.quantise --checkpoint training/runs/mean/mean.ckpt --data train.json --output models
     python -m training.thresholds --model models/{name}.tflite --data train.json
     python -m training.evaluate --model models/{name}.tflite --data val.json \\
-        --checkpoint training/runs/ssd/last.ckpt
+        --checkpoint training/runs/mean/mean.ckpt
 
 and, where edgetpu_compiler is installed (see docs/edge-tpu.md),
 

@@ -1,6 +1,6 @@
 """Measure a shipped model on the validation pictures, and write the figures into its manifest and card.
 
-    python -m training.evaluate --model models/ssd_mobilenet_v2_448.tflite --data ../shared/data/val.json \
+    python -m training.evaluate --model models/ssd_mobilenet_v2_512.tflite --data ../shared/data/val.json \
         --checkpoint training/runs/ssd/last.ckpt
 
 The int8 file runs through pi_mask's own Detector; the float parent runs through the same one. Nothing is

@@ -1,6 +1,6 @@
 """Show a model's worst mistakes, as contact sheets by kind.
 
-    python -m training.mistakes --model models/ssd_mobilenet_v2_448.tflite --data ../shared/data/val.json \
+    python -m training.mistakes --model models/ssd_mobilenet_v2_512.tflite --data ../shared/data/val.json \
         --output training/runs/mistakes
 
 The sheets show people's faces: they stay where the pictures may be. To plan training, look at training

@@ -1,7 +1,7 @@
 """Publish a run's weights, small enough for the repository, so that anybody can train on from them.
 
     python -m training.publish --checkpoint training/runs/ssd/last.ckpt \
-        --output training/weights/ssd_mobilenet_v2_448.safetensors
+        --output training/weights/ssd_mobilenet_v2_512.safetensors
 
 Writes the averaged weights without the optimiser's state, and what they came from (``run.json``) beside them.
 ``training.train --start`` reads the file, and so does every other stage that takes a checkpoint.

@@ -1,7 +1,7 @@
 """Convert a trained detector to a full int8 .tflite file with uint8 ends and write its manifest.
 
     python -m training.quantise --checkpoint training/runs/ssd/last.ckpt --data ../shared/data/train.json \
-        --output models --name ssd_mobilenet_v2_448
+        --output models --name ssd_mobilenet_v2_512
 
 torch → litert-torch (float .tflite) → ai-edge-quantizer (int8, calibrated on training pictures) → uint8 ends.
 """

@@ -1,6 +1,6 @@
 """Choose a model's thresholds per label, on varied training pictures, and write them into its manifest.
 
-    python -m training.thresholds --model models/ssd_mobilenet_v2_448.tflite --data ../shared/data/train.json
+    python -m training.thresholds --model models/ssd_mobilenet_v2_512.tflite --data ../shared/data/train.json
 
 The validation pictures play no part. The training pictures are varied anew (light, blur, scale, tilt),
 because on the plain ones the network is surer than it will be at the door.

@@ -1,6 +1,6 @@
 """Mark the faces that nobody annotated, so that training takes them for neither faces nor background.
 
-    python -m training.unlabelled --model models/ssd_mobilenet_v2_448.tflite \
+    python -m training.unlabelled --model models/ssd_mobilenet_v2_512.tflite \
         --data ../shared/data/train.json --without copies.txt --output marked/train.json
 
 Annotators leave out faces in the crowd behind. Training then teaches that a small face is background, one

@@ -1,6 +1,6 @@
 """Measure whether a second look at unsure faces helps the door.
 
-    python -m training.classify.rejudge --model models/ssd_mobilenet_v2_448.tflite \
+    python -m training.classify.rejudge --model models/ssd_mobilenet_v2_512.tflite \
         --classifier training/runs/classifier/classifier.tflite --data ../shared/data/val.json
 
 Prints the door's view without the second look and with it, as JSON. Nothing here is part of pi-mask's own

@@ -1,7 +1,7 @@
 """Report on a model's chances on the Edge TPU, or compile it.
 
-python -m training.edgetpu report models/ssd_mobilenet_v2_448.tflite
-python -m training.edgetpu compile models/ssd_mobilenet_v2_448.tflite
+python -m training.edgetpu report models/ssd_mobilenet_v2_512.tflite
+python -m training.edgetpu compile models/ssd_mobilenet_v2_512.tflite
 """
 
 from __future__ import annotations
