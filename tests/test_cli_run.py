@@ -178,13 +178,17 @@ def test_a_signal_switches_off_and_sums_up(
     _, indicator = door()
     camera = Signalling(*numbers)
     monkeypatch.setitem(build.CAMERAS, "webcam", lambda _: camera)
-    # Tests that run under nohup would inherit what the next test is about.
-    inherited = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    # Tests that run under nohup or in the background would inherit what the next test is about.
+    inherited = [
+        (number, signal.signal(number, handler))
+        for number, handler in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler))
+    ]
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)]
 
     outcome = invoke(*DESKTOP, model)
     after = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)]
-    signal.signal(signal.SIGHUP, inherited)
+    for number, handler in inherited:
+        signal.signal(number, handler)
 
     assert outcome.code == code
     assert (camera.is_closed, indicator.is_closed) == (True, True)
