@@ -36,10 +36,11 @@ def average(checkpoints: Sequence[Checkpoint]) -> Checkpoint:
     """
     first = checkpoints[0]
     states = [each.network.state_dict() for each in checkpoints]
-    for each, state in zip(checkpoints, states, strict=True):
+    for position, (each, state) in enumerate(zip(checkpoints, states, strict=True), 1):
         if each.name != first.name or _shapes(state) != _shapes(states[0]):
             raise ModelError(
-                f"A {each.name} is not built like the first {first.name}. Give runs of one network."
+                f"Checkpoint {position} ({each.name}) is not built like the first ({first.name}): it is "
+                "another network, or pruned differently. Give runs of one network."
             )
         if each.network.head() != first.network.head():
             raise ModelError("The networks have different anchors. Give runs with the same.")

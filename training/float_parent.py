@@ -12,7 +12,7 @@ from training.torch_interpreter import TorchInterpreter
 # Low enough for the whole precision-recall curve that matters, high enough to keep the evaluation quick.
 EVALUATION_MIN_SCORE = 0.02
 IOU_THRESHOLD = 0.6  # chosen on training pictures, see LOG.md
-MIN_SIDE = 1 / 40  # of the input's side; chosen on training pictures, see LOG.md
+MIN_SIDE_SHARE = 1 / 40  # of the input's side; chosen on training pictures, see LOG.md
 
 
 def float_detector(network: DetectionNetwork, size: int) -> Detector:
@@ -37,7 +37,7 @@ def float_manifest(size: int, head: Head | None = None) -> Manifest:
         head=head or SsdMobileNetV2().head(),
         thresholds=dict.fromkeys(MaskLabel, EVALUATION_MIN_SCORE),
         iou_threshold=IOU_THRESHOLD,
-        min_side_px=MIN_SIDE * size,
+        min_side_px=MIN_SIDE_SHARE * size,
         training={},
         metrics={},
     )

@@ -28,7 +28,7 @@ from pi_mask.types import MaskLabel
 from training.calibration import calibrate, limit_range, set_range
 from training.command import Command
 from training.data import LABELS, Picture, load_coco, read_rgb
-from training.float_parent import IOU_THRESHOLD, MIN_SIDE
+from training.float_parent import IOU_THRESHOLD, MIN_SIDE_SHARE
 from training.manifests import manifest_json, write_whole
 from training.networks.base import DetectionNetwork, Exported, count_weights
 from training.networks.registry import load_checkpoint
@@ -161,7 +161,7 @@ def write_model(
         head=network.head(),
         thresholds=dict.fromkeys(MaskLabel, DEFAULT_THRESHOLD),
         iou_threshold=IOU_THRESHOLD,
-        min_side_px=MIN_SIDE * size,
+        min_side_px=MIN_SIDE_SHARE * size,
         training=training,
         metrics={},
     )
