@@ -17,7 +17,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from pi_mask.errors import UsageError
-from training.hard_cases import HardCaseConfig, draw_hard_cases
+from training.hard_cases import HardCaseConfig, draw_hard_cases, hide_parts
 from training.loss import IGNORED
 
 Image = NDArray[np.uint8]
@@ -114,6 +114,7 @@ class Augmenter:
             canvas = np.full((self.size, self.size, 3), self.config.fill, np.uint8)
             sample = self._place(samples[0], canvas, rng)
         sample = self._limit(sample)
+        hide_parts(sample.image, sample.boxes, sample.labels, self.config.hard.hidden, rng)
         if rng.random() < 0.5:
             sample = _flip(sample)
         image = photometric(sample.image, self.config, rng)

@@ -37,6 +37,7 @@ class HardCaseConfig:
     drawn_mask: float = 0.02
     wrong_mask: float = 0.04  # the scarcest label
     recolour: float = 0.05  # of a masked face
+    hidden: float = 0.08  # of any face: one side or the top of it is behind something
     big_face: float = 0.05  # of a picture: one face fills half of the input or more
     far: float = 0.05  # of a picture: people farther off than the usual scales show
     empty: float = 0.02  # of the pictures drawn: nobody is in them
@@ -143,6 +144,50 @@ def draw_static(size: int, rng: Generator) -> NDArray[np.uint8]:
     grain = np.broadcast_to(noise.clip(0, 255).astype(np.uint8), (side, side, 3))
     how = cv2.INTER_NEAREST if rng.random() < 0.5 else cv2.INTER_CUBIC
     return cv2.resize(np.ascontiguousarray(grain), (size, size), interpolation=how)  # type: ignore[return-value]
+
+
+def hide_parts(
+    image: NDArray[np.uint8],
+    boxes: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    probability: float,
+    rng: Generator,
+) -> None:
+    """Put something before one side or the top of some faces: a door's frame, a neighbour, a lamp.
+
+    The lower half is never covered from one edge to the other: nobody could tell the label then.
+
+    Args:
+        image: H × W × 3 RGB, changed in place.
+        boxes: M × 4, xmin, ymin, xmax, ymax in pixels, within the picture.
+        labels: M; regions to ignore stay as they are.
+        probability: That a face is hidden.
+        rng: The same numbers hide the same.
+    """
+    size = np.array(image.shape[1::-1])
+    for box in boxes[(labels >= 0) & (rng.random(len(labels)) < probability)]:
+        cover = _cover(box, rng).round().clip(0, np.tile(size, 2)).astype(int)
+        (left, top), (width, height) = cover[:2], cover[2:] - cover[:2]
+        if min(width, height) > 0:
+            x, y = rng.integers(0, size - (width, height) + 1)
+            holds_face = ((boxes[:, :2] < (x + width, y + height)) & (boxes[:, 2:] > (x, y))).all(1).any()
+            other = rng.integers(0, 256, 3) if holds_face else image[y : y + height, x : x + width].copy()
+            image[top : top + height, left : left + width] = other
+
+
+def _cover(box: NDArray[np.float32], rng: Generator) -> NDArray[np.float64]:
+    """A box over a sixth to two fifths of a face, from the left, the right or, seldom, the top."""
+    size = (box[2:] - box[:2]).astype(np.float64)
+    depth, beyond = rng.uniform(0.15, 0.4), rng.uniform(0.0, 0.5, 3)
+    low, high = box[:2] - beyond[:2] * size, box[2:] + np.array([beyond[2], beyond[1]]) * size
+    match rng.choice(3, p=[0.4, 0.4, 0.2]):
+        case 0:
+            high[0] = box[0] + depth * size[0]
+        case 1:
+            low[0] = box[2] - depth * size[0]
+        case _:
+            high[1] = box[1] + depth * size[1]
+    return np.concatenate([low, high])
 
 
 def _muted(rng: Generator) -> NDArray[np.float64]:

@@ -276,6 +276,13 @@ def _multiple_of_32(_context: click.Context, _parameter: click.Parameter, size: 
     show_default=True,
     help="Measure this often.",
 )
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=Config.seed,
+    show_default=True,
+    help="Runs that go on from one another see other pictures with another one.",
+)
 @click.option("--anchors", type=_FILE, help="JSON file of anchors, for a yolov5 network.")
 @click.option(
     "--start",
