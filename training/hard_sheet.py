@@ -22,7 +22,7 @@ from training.annotations import write_bytes
 from training.command import Command
 from training.data import Picture, load_coco, read_rgb
 from training.face_paint import FacePaint
-from training.hard_cases import BARE, CASES, MASKED, is_drawable
+from training.hard_cases import BARE, CASES, MASKED, hide_parts, is_drawable
 
 Image: TypeAlias = NDArray[np.uint8]
 Face: TypeAlias = tuple[Image, NDArray[np.float32]]
@@ -43,6 +43,7 @@ def sheet(pictures: Sequence[Picture], count: int, seed: int) -> Image:
         for name, (draw, label, _) in CASES.items():
             if label == wanted:
                 rows.append([(name, _drawn(face, draw, index)) for index, face in enumerate(faces)])
+        rows.append([("hidden", _hidden(face, index)) for index, face in enumerate(faces)])
     rows = [row for row in rows if row]
     if not rows:
         raise UsageError("No face can be drawn on: they must be large, whole and seen from the front.")
@@ -75,6 +76,12 @@ def _drawn(face: Face, draw: object, seed: int) -> Image:
     assert callable(draw)  # noqa: S101 for the type checker
     draw(paint, rng)
     paint.finish()
+    return _cell(image, box)
+
+
+def _hidden(face: Face, seed: int) -> Image:
+    image, box = face[0].copy(), face[1]
+    hide_parts(image, box[None], np.zeros(1, np.int64), 1.0, np.random.default_rng(seed))
     return _cell(image, box)
 
 

@@ -24,6 +24,7 @@ from training.hard_cases import (
     MASKED,
     HardCaseConfig,
     draw_hard_cases,
+    hide_parts,
     is_drawable,
     mask_colour,
 )
@@ -172,6 +173,70 @@ def test_any_drawable_face_can_be_drawn_on(place: tuple[int, int, int, int], cas
     assert labels.tolist() == [CASES[case][2] if is_drawable(box[0], image) else CASES[case][1]]
 
 
+def hidden(
+    image: NDArray[np.uint8], boxes: NDArray[np.float32], labels: list[int], seed: int
+) -> NDArray[np.bool_]:
+    """Where the picture changes when every face that may be hidden is."""
+    made = image.copy()
+    hide_parts(made, boxes, np.array(labels), 1.0, np.random.default_rng(seed))
+    return (made != image).any(-1)
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(
+    st.tuples(st.integers(0, 190), st.integers(0, 190), st.integers(8, 150), st.integers(8, 150)),
+    st.sampled_from([MASKED, BARE, INCORRECT]),
+    st.integers(0, 2**32 - 1),
+)
+def test_most_of_a_hidden_face_stays_in_sight(
+    place: tuple[int, int, int, int], label: int, seed: int
+) -> None:
+    """Nothing but one side or the top goes, and the lower half is never covered all across."""
+    x, y, width, height = place
+    right, bottom = min(200, x + width), min(200, y + height)
+    image = np.random.default_rng(seed).integers(0, 256, (200, 200, 3), np.uint8)
+
+    changes = hidden(image, np.array([[x, y, right, bottom]], np.float32), [label], seed)
+
+    face_part = changes[y:bottom, x:right]
+    # Two fifths, and a pixel for the rounding.
+    assert face_part.mean() <= 0.4 + 1 / min(right - x, bottom - y)
+    lower = face_part[(bottom - y + 1) // 2 :]
+    assert not lower.all(1).any() or right - x < 3
+
+
+def test_hidden_faces_are_those_that_were_annotated() -> None:
+    """A sixth at least of a face goes; a region to ignore stays, and so does all at a probability of 0."""
+    image = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
+    shares = [hidden(image, BOX[None], [BARE], seed)[40:140, 60:140].mean() for seed in range(50)]
+
+    assert min(shares) > 0.13
+    assert not hidden(image, BOX[None], [IGNORED], 1).any()
+    same = image.copy()
+    hide_parts(same, BOX[None], np.array([BARE]), 0.0, np.random.default_rng(0))
+    assert np.array_equal(same, image)
+
+
+def test_what_hides_a_face_is_no_other_face() -> None:
+    """A copied face without an annotation would be taught to be background."""
+    image = np.zeros((200, 200, 3), np.uint8)
+    boxes = np.array([[10, 10, 90, 90], [110, 110, 190, 190]], np.float32)
+    image[10:90, 10:90] = image[110:190, 110:190] = (255, 0, 0)
+    for seed in range(100):
+        made = image.copy()
+        hide_parts(made, boxes, np.array([BARE, MASKED]), 1.0, np.random.default_rng(seed))
+        is_face = (made == (255, 0, 0)).all(-1)
+        assert not (is_face & (image[..., 0] == 0)).any()
+
+
+@pytest.mark.parametrize("side", [1, 2, 3])
+def test_faces_of_a_few_pixels_can_be_hidden(side: int) -> None:
+    """Nothing fails where a cover rounds to nothing, nor in a picture of one pixel."""
+    image = np.zeros((side, side, 3), np.uint8)
+    for seed in range(20):
+        hidden(image, np.array([[0, 0, 1, 1]], np.float32), [MASKED], seed)
+
+
 def test_colours_are_of_all_kinds() -> None:
     """Among a hundred masks are light, dark and vivid ones, all within a byte's range."""
     rng = np.random.default_rng(1)
@@ -193,9 +258,10 @@ def test_the_sheet_shows_every_case(tmp_path: Path) -> None:
 
     made = sheet(pictures, 3, seed=1)
 
-    assert made.shape == (8 * 128, 128, 3)
-    cells = [made[128 * row + 16 : 128 * (row + 1)] for row in range(8)]
-    assert all(not np.array_equal(cells[0], cell) for cell in cells[1:6])
+    assert made.shape == (10 * 128, 128, 3)
+    cells = [made[128 * row + 16 : 128 * (row + 1)] for row in range(10)]
+    assert all(not np.array_equal(cells[0], cell) for cell in cells[1:7])
+    assert not np.array_equal(cells[7], cells[9])
 
 
 def test_a_sheet_without_faces_is_refused(tmp_path: Path) -> None:

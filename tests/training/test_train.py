@@ -125,6 +125,22 @@ def test_how_the_scarce_class_is_treated_can_be_chosen(data: Path, monkeypatch: 
     assert seen[0] == Config()
 
 
+def test_a_run_that_goes_on_can_see_other_pictures(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the same seed its first epoch would show what the first run's did."""
+    seen: list[Config] = []
+    monkeypatch.setattr("training.train.train", lambda config, _run: seen.append(config))
+    files = ("--data", str(data), "--val", str(data), "--output", str(data.parent / "run"))
+
+    CliRunner().invoke(main, [*files, "--seed", "7"], catch_exceptions=False)
+
+    (config,) = seen
+    first, other = (
+        TrainingSet(load_coco(data), 64, config.augment, 1.0, seed)[0][0] for seed in (1, config.seed)
+    )
+    assert config.seed == 7
+    assert not torch.equal(first, other)
+
+
 def refusal(*arguments: object) -> tuple[int, str]:
     """Exit code and last line of a command that fails."""
     result = CliRunner().invoke(main, [str(argument) for argument in arguments])
