@@ -214,7 +214,7 @@ def _table(fits: Mapping[str, Mapping[str, Fit]]) -> list[str]:
     type=click.Path(dir_okay=False, path_type=Path),
     help="JSON file for training.train --anchors.",
 )
-@click.option("--seed", type=int, default=Config.seed, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=Config.seed, show_default=True)
 def main(data: Path, size: int, output: Path | None, seed: int) -> None:
     """Choose nine anchors and say how well they suit the faces."""
     config = Config(size=size, seed=seed)

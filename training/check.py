@@ -88,7 +88,13 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option(
     "--sheet", type=click.IntRange(1, 400), default=100, show_default=True, help="Pictures a sheet."
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Other seeds show other pictures.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="Other seeds show other pictures.",
+)
 def main(files: tuple[Path, ...], output: Path | None, is_json: bool, sheet: int, seed: int) -> None:
     """Check COCO files; exit code 1 where something is wrong."""
     checked = check(list(files))

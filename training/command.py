@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from pi_mask.commands.streams import is_debugging, tell
@@ -16,6 +18,20 @@ class _Failure(click.ClickException):
     def __init__(self, error: PiMaskError) -> None:
         super().__init__(str(error))
         self.exit_code = error.exit_code  # type: ignore[misc]  # click reads it from the instance
+
+
+class InputSide(click.IntRange):
+    """The side of a network's input, pixels."""
+
+    def __init__(self) -> None:
+        super().__init__(min=32)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401 as click has it
+        """An int that the network's strides divide."""
+        side: int = super().convert(value, param, ctx)
+        if side % 32:
+            self.fail(f"{side} is no multiple of 32: the coarsest cells have 32 px", param, ctx)
+        return side
 
 
 class Command(click.Command):

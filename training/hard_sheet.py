@@ -104,7 +104,7 @@ def _titled(title: str, cell: Image) -> Image:
 @click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="A .png file.")
 @click.option("--count", type=click.IntRange(1, 40), default=12, show_default=True, help="Faces a row.")
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
 def main(data: Path, output: Path, count: int, seed: int) -> None:
     """Draw every hard case on faces of COCO annotations."""
     drawn = sheet(load_coco(data), count, seed)

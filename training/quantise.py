@@ -26,7 +26,7 @@ from pi_mask.detector import letterbox
 from pi_mask.manifest import Manifest, ModelFile, ModelInput
 from pi_mask.types import MaskLabel
 from training.calibration import calibrate, limit_range, set_range
-from training.command import Command
+from training.command import Command, InputSide
 from training.data import LABELS, Picture, load_coco, read_rgb
 from training.float_parent import IOU_THRESHOLD, MIN_SIDE_SHARE
 from training.manifests import manifest_json, write_whole
@@ -175,9 +175,13 @@ def write_model(
 @click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
 @click.option("--output", type=click.Path(file_okay=False, path_type=Path), required=True)
 @click.option("--name", help="Of the model; the network's name with its input size by default.")
-@click.option("--size", type=int, help="Side of the input; that of training by default.")
+@click.option("--size", type=InputSide(), help="Side of the input; that of training by default.")
 @click.option(
-    "--percentile", type=float, default=Config.percentile, show_default=True, help="Of the value ranges."
+    "--percentile",
+    type=click.FloatRange(50, 100),
+    default=Config.percentile,
+    show_default=True,
+    help="Of the value ranges.",
 )
 def main(  # noqa: PLR0913, PLR0917 one argument per option
     checkpoint: Path, data: Path, output: Path, name: str | None, size: int | None, percentile: float

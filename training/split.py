@@ -105,7 +105,13 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @click.option("--train", default="train.json", show_default=True, help="Name of the larger part.")
 @click.option("--val", default="val.json", show_default=True, help="Name of the smaller part.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Other seeds choose other pictures.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="Other seeds choose other pictures.",
+)
 @click.option("--force", is_flag=True, help="Replace files of these names.")
 def main(files: tuple[Path, ...], share: float, seed: int, force: bool, **names: str) -> None:
     """Divide COCO files of one folder by group, each source and label alike."""

@@ -9,7 +9,7 @@ because on the plain ones the network is surer than it will be at the door.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
@@ -18,13 +18,16 @@ from numpy.typing import NDArray
 
 from pi_mask.build import open_detector
 from pi_mask.detector import Detector
+from pi_mask.errors import UsageError
 from pi_mask.manifest import find_manifest, load_manifest
 from pi_mask.settings import ModelSettings
 from pi_mask.types import BoundingBox, Frame, MaskLabel
 from training.augment import AugmentConfig, Sample
+from training.command import Command
 from training.data import LABELS, TrainingSet, load_coco
 from training.intervals import interval
-from training.quantise import manifest_json
+from training.manifests import manifest_json, write_whole
+from training.provenance import provenance
 
 _LOWEST = 0.1
 _MATCH_IOU = 0.5
@@ -137,10 +140,10 @@ def choose(evidence: Evidence, config: Config) -> tuple[dict[MaskLabel, float], 
     return dict(zip(LABELS, best.tolist(), strict=True)), cost(evidence, best, config)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--model", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
 @click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
-@click.option("--pictures", type=int, default=Config.pictures, show_default=True)
+@click.option("--pictures", type=click.IntRange(min=1), default=Config.pictures, show_default=True)
 def main(model: Path, data: Path, pictures: int) -> None:
     """Choose thresholds and write them into the model's manifest."""
     config = Config(pictures=pictures)
@@ -152,6 +155,11 @@ def main(model: Path, data: Path, pictures: int) -> None:
     )
     with open_detector(ModelSettings(name=str(model), accelerator="cpu", min_score=_LOWEST)) as opened:
         evidence = gather(opened.detector, samples, config.pictures)
+    if not len(evidence.truth):
+        raise UsageError(
+            f"{data} shows no face to choose by: a twentieth of the input or larger, from a source that "
+            f'calls some masks "{MaskLabel.INCORRECT.value}". Annotate such faces, or give more --pictures.'
+        )
     thresholds, price = choose(evidence, config)
     if not keeps_promises(evidence, np.array(list(thresholds.values())), config):
         click.echo(
@@ -160,7 +168,9 @@ def main(model: Path, data: Path, pictures: int) -> None:
             "Train on, or give more faces.",
             err=True,
         )
-    path.write_text(manifest_json(manifest.model_copy(update={"thresholds": thresholds})))
+    record = {**manifest.training, "thresholds": provenance(asdict(config), [data])}
+    changes = {"thresholds": thresholds, "training": record}
+    write_whole(path, manifest_json(manifest.model_copy(update=changes)).encode())
     named = ", ".join(f"{label.value} {value:g}" for label, value in thresholds.items())
     click.echo(f"{named}: cost {price:.4f} on {len(evidence.truth)} faces in {evidence.pictures} pictures")
 

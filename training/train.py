@@ -29,7 +29,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from pi_mask.errors import ModelError, UsageError
 from training.annotations import read_json
 from training.augment import parse_augment
-from training.command import Command
+from training.command import Command, InputSide
 from training.data import TrainingSet, collate, load_coco
 from training.loss import LossConfig
 from training.networks.base import DetectionNetwork
@@ -199,12 +199,6 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _POSITIVE = click.IntRange(min=1)
 
 
-def _multiple_of_32(_context: click.Context, _parameter: click.Parameter, size: int) -> int:
-    if size % 32:
-        raise click.BadParameter(f"{size} is no multiple of 32: the coarsest cells have 32 px")
-    return size
-
-
 @click.command(cls=Command)
 @click.option("--data", type=_FILE, required=True, help="COCO file to train on.")
 @click.option("--val", type=_FILE, required=True, help="COCO file to measure on.")
@@ -213,8 +207,7 @@ def _multiple_of_32(_context: click.Context, _parameter: click.Parameter, size: 
 @click.option("--epochs", type=_POSITIVE, default=Config.epochs, show_default=True)
 @click.option(
     "--size",
-    type=click.IntRange(min=32),
-    callback=_multiple_of_32,
+    type=InputSide(),
     default=Config.size,
     show_default=True,
     help="Input side, a multiple of 32.",
@@ -228,14 +221,18 @@ def _multiple_of_32(_context: click.Context, _parameter: click.Parameter, size: 
 )
 @click.option(
     "--small-size",
-    type=click.IntRange(min=32),
-    callback=_multiple_of_32,
+    type=InputSide(),
     default=Config.small_size,
     show_default=True,
     help="Input side of those epochs, a multiple of 32.",
 )
 @click.option("--batch", type=_POSITIVE, default=Config.batch, show_default=True, help="A process.")
-@click.option("--learning-rate", type=float, default=Config.learning_rate, show_default=True)
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(0, min_open=True),
+    default=Config.learning_rate,
+    show_default=True,
+)
 @click.option(
     "--precision", type=click.Choice(list(_PRECISIONS)), default=Config.precision, show_default=True
 )

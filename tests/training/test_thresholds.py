@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from pi_mask.detector import Detector
+from pi_mask.manifest import load_manifest
 from pi_mask.testing import ScriptedInterpreter
 from pi_mask.types import MaskLabel
 from tests.hand_made import manifest, model_spec, nobody, say
+from tests.training.colour_data import save_data
 from training.augment import Sample
 from training.data import LABELS
-from training.thresholds import Config, Evidence, choose, cost, gather, keeps_promises
+from training.provenance import data_hash
+from training.thresholds import Config, Evidence, choose, cost, gather, keeps_promises, main
 
 MASKED, BARE, INCORRECT = (LABELS.index(label) for label in LABELS)
 
@@ -129,3 +135,47 @@ def test_small_boxes_on_nobody_do_not_count() -> None:
     seen = gather(detector, [(None, nothing)], 1)  # type: ignore[arg-type]
 
     assert seen.false_scores == pytest.approx(np.array([[0.1, 0.8, 0.1]]))
+
+
+def test_the_command_says_what_the_thresholds_come_from(model: Path, tmp_path: Path) -> None:
+    """They are in the manifest, with the pictures' hash and what a wrong answer costs; all else stays."""
+    shown = (MaskLabel.WITH_MASK, MaskLabel.INCORRECT)
+    data = save_data(tmp_path / "data", [(shown, shown)])
+    before = load_manifest(model.with_suffix(".json"))
+
+    result = CliRunner().invoke(main, ["--model", str(model), "--data", str(data), "--pictures", "3"])
+
+    assert result.exit_code == 0, result.output
+    after = load_manifest(model.with_suffix(".json"))
+    record = after.training["thresholds"]
+    assert record["data"] == {data.name: data_hash(data)}
+    assert (record["config"]["pictures"], record["config"]["passed"]) == (3, 4.0)
+    assert set(after.thresholds.values()) <= set(Config.grid)
+    changed = {"thresholds": before.thresholds, "training": before.training}
+    assert after.model_copy(update=changed) == before
+
+
+def test_sources_that_know_no_wrong_masks_are_no_evidence(model: Path, tmp_path: Path) -> None:
+    """Nobody knows what their masks are; the user is told what to annotate."""
+    data = save_data(tmp_path / "data", [((MaskLabel.WITH_MASK,), (MaskLabel.WITH_MASK,))])
+    before = model.with_suffix(".json").read_bytes()
+
+    result = CliRunner().invoke(main, ["--model", str(model), "--data", str(data), "--pictures", "3"])
+
+    assert result.exit_code == 2
+    assert result.output.startswith(f"Error: {data} shows no face to choose by")
+    assert model.with_suffix(".json").read_bytes() == before
+
+
+@pytest.mark.parametrize(("name", "count"), [("missing.json", "3"), ("annotations.json", "0")])
+def test_what_cannot_be_used_leaves_the_manifest(name: str, count: str, model: Path, tmp_path: Path) -> None:
+    """One line says what is wrong; damaged annotations are named too."""
+    (tmp_path / "annotations.json").write_text("{")
+    before = model.with_suffix(".json").read_bytes()
+
+    for options in (["--pictures", count], []):
+        arguments = ["--model", str(model), "--data", str(tmp_path / name), *options]
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code in {1, 2}, result.output
+        assert result.output.strip().splitlines()[-1].startswith("Error: ")
+        assert model.with_suffix(".json").read_bytes() == before
