@@ -1,17 +1,19 @@
 """Average the weights of several runs of one network that went on from one another.
 
     python -m training.average --checkpoint training/runs/one/last.ckpt \
-        --checkpoint training/runs/other/last.ckpt --output training/runs/mean.ckpt
+        --checkpoint training/runs/other/last.ckpt --data ../shared/data/train.json \
+        --output training/runs/mean.ckpt
 
 "Model soups" (Wortsman et al. 2022): runs that share their first weights end in one basin, and its middle
 generalises better than its rim, at no cost in the finished model. Runs with different first weights share no
-basin; their mean finds nothing.
+basin; their mean finds nothing. Batch norm's statistics are those of the mean on varied training pictures.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -19,6 +21,8 @@ import torch
 from torch import Tensor
 
 from pi_mask.errors import ModelError, UsageError
+from training.augment import parse_augment
+from training.batch_norm import measure_statistics, training_batches
 from training.command import Command
 from training.networks.registry import Checkpoint, load_checkpoint, save_checkpoint
 from training.provenance import provenance, run_record
@@ -26,7 +30,7 @@ from training.prune import SUFFIXES
 
 
 def average(checkpoints: Sequence[Checkpoint]) -> Checkpoint:
-    """The mean of the weights, batch norm's statistics among them; in the first one's network and size.
+    """The mean of the weights and of batch norm's statistics; in the first one's network and size.
 
     Args:
         checkpoints: At least one; their networks are of one name, shape and set of anchors.
@@ -65,19 +69,34 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.command(cls=Command)
 @click.option("--checkpoint", "paths", type=_FILE, required=True, multiple=True, help="Two or more.")
+@click.option("--data", type=_FILE, required=True, help="COCO file that the runs were trained on.")
+@click.option(
+    "--augment", multiple=True, metavar="NAME=VALUE", help="How they varied pictures, as for training.train."
+)
+@click.option(
+    "--batches",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="Of pictures to measure batch norm's statistics on.",
+)
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="A .ckpt file."
 )
-def main(paths: tuple[Path, ...], output: Path) -> None:
+def main(paths: tuple[Path, ...], data: Path, augment: tuple[str, ...], batches: int, output: Path) -> None:
     """Average checkpoints; the result has the input size of the first."""
     if len(paths) < 2:
         raise UsageError("One checkpoint has no mean. Give --checkpoint at least twice.")
     if output.suffix not in SUFFIXES:
         raise UsageError(f"{output} does not end in .ckpt. Name it so: other commands read it by that.")
     mean = average([load_checkpoint(path) for path in paths])
+    variations = parse_augment(augment)
+    measure_statistics(mean.network, training_batches(data, mean.size, variations, batches))
     output.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(mean, output)
-    record = provenance({}, []) | {"averaged": [run_record(path) for path in paths]}
+    record = provenance({"augment": asdict(variations), "batches": batches}, [data]) | {
+        "averaged": [run_record(path) for path in paths]
+    }
     output.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
     click.echo(f"{output}: the mean of {len(paths)} checkpoints, {mean.name} at {mean.size} px")
 

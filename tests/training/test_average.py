@@ -10,13 +10,17 @@ import torch
 from click.testing import CliRunner
 
 from pi_mask.errors import ModelError
+from pi_mask.types import MaskLabel
+from tests.training.colour_data import save_data
 from training.average import average, main
 from training.networks.registry import Checkpoint, load_checkpoint, save_checkpoint
 from training.networks.ssd import SsdMobileNetV2Nano
 from training.networks.yolov5 import YoloV5n
-from training.provenance import run_record
+from training.provenance import data_hash, run_record
+from training.trainee import Config
 
 NAME = "ssd_mobilenet_v2_nano"
+PICTURES = [((MaskLabel.WITH_MASK,), (MaskLabel.WITH_MASK,))] * Config.batch
 
 
 def checkpoint(seed: int, size: int = 64) -> Checkpoint:
@@ -36,6 +40,12 @@ def runs(tmp_path: Path) -> list[Path]:
         save_checkpoint(checkpoint(seed, size), folder / "last.ckpt")
         paths.append(folder / "last.ckpt")
     return paths
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A batch of pictures."""
+    return save_data(tmp_path / "data", PICTURES)
 
 
 def test_every_weight_is_the_mean() -> None:
@@ -67,24 +77,37 @@ def test_networks_built_differently_are_refused() -> None:
         average([Checkpoint("yolov5n", 64, YoloV5n()), Checkpoint("yolov5n", 64, other)])
 
 
-def test_the_command_writes_weights_and_where_they_came_from(runs: list[Path], tmp_path: Path) -> None:
+def test_the_command_writes_weights_and_where_they_came_from(
+    runs: list[Path], data: Path, tmp_path: Path
+) -> None:
     """The result is read like any checkpoint, has the first one's size, and names all that went into it."""
     output = tmp_path / "made" / "mean.ckpt"
 
-    result = CliRunner().invoke(main, [*(f"--checkpoint={path}" for path in runs), "--output", str(output)])
+    options = (f"--data={data}", "--batches=1", "--augment=mosaic=0", f"--output={output}")
+
+    result = CliRunner().invoke(main, [*(f"--checkpoint={path}" for path in runs), *options])
 
     assert result.exit_code == 0, result.output
     read = load_checkpoint(output)
     assert (read.name, read.size) == (NAME, 96)
     record = run_record(output)
     assert record["averaged"] == [{"commit": "1"}, {"commit": "2"}]
-    assert {"commit", "versions"} <= set(record)
+    assert (record["config"]["augment"]["mosaic"], record["config"]["batches"]) == (0, 1)
+    assert record["data"] == {data.name: data_hash(data)}
+    plain = average([load_checkpoint(path) for path in runs]).network.state_dict()
+    made = read.network.state_dict()
+    changed = {name for name, value in plain.items() if not torch.equal(made[name], value)}
+    assert changed == {name for name, _ in read.network.named_buffers()}
 
 
-def test_one_checkpoint_or_another_ending_is_a_wrong_use(runs: list[Path], tmp_path: Path) -> None:
-    """Said in one line, and nothing is written."""
-    one = [f"--checkpoint={runs[0]}"]
-    for arguments in ([*one, f"--output={tmp_path}/mean.ckpt"], [*one, *one, f"--output={tmp_path}/mean.pt"]):
+def test_a_wrong_use_is_said_in_one_line(runs: list[Path], data: Path, tmp_path: Path) -> None:
+    """One checkpoint, another ending, too few pictures: nothing is written."""
+    one, few = f"--checkpoint={runs[0]}", save_data(tmp_path / "few", PICTURES[:3])
+    for arguments in (
+        [one, f"--data={data}", f"--output={tmp_path}/mean.ckpt"],
+        [one, one, f"--data={data}", f"--output={tmp_path}/mean.pt"],
+        [one, one, f"--data={few}", f"--output={tmp_path}/mean.ckpt"],
+    ):
         result = CliRunner().invoke(main, arguments)
         assert (result.exit_code, result.output.count("\n")) == (2, 1), result.output
     assert not list(tmp_path.glob("mean*"))
