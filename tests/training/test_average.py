@@ -77,6 +77,15 @@ def test_networks_built_differently_are_refused() -> None:
         average([Checkpoint("yolov5n", 64, YoloV5n()), Checkpoint("yolov5n", 64, other)])
 
 
+def test_anchors_that_were_rounded_are_the_same() -> None:
+    """Weights were once published with anchors of half precision; runs go on from them."""
+    one, other = YoloV5n(), YoloV5n()
+    one.set_anchors([[[10.1, 13.3]] * 3] * 3)
+    other.set_anchors(torch.tensor([[[10.1, 13.3]] * 3] * 3).half().tolist())
+
+    average([Checkpoint("yolov5n", 64, one), Checkpoint("yolov5n", 64, other)])
+
+
 def test_the_command_writes_weights_and_where_they_came_from(
     runs: list[Path], data: Path, tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from pi_mask.errors import ModelError
 from training.networks.registry import Checkpoint, load_checkpoint, save_checkpoint
 from training.networks.ssd import SsdMobileNetV2Nano
+from training.networks.yolov5 import YoloV5n
 from training.provenance import run_record
 from training.publish import main
 
@@ -44,6 +45,17 @@ def test_published_weights_are_half_as_large_and_say_the_same(checkpoint: Path, 
     with torch.inference_mode():
         for one, other in zip(before.network(image).flat(), after.network(image).flat(), strict=True):
             torch.testing.assert_close(one, other, rtol=0.02, atol=0.02)
+
+
+def test_published_anchors_are_those_of_the_network(tmp_path: Path) -> None:
+    """Halved, they would differ from what the manifest of the same network says."""
+    network = YoloV5n()
+    network.set_anchors([[[10.1, 13.3]] * 3, [[30.7, 61.9]] * 3, [[333.3, 326.7]] * 3])
+
+    save_checkpoint(Checkpoint("yolov5n", 64, network), tmp_path / "n.safetensors")
+
+    read = load_checkpoint(tmp_path / "n.safetensors").network
+    assert read.level_anchors() == network.level_anchors()
 
 
 def test_another_ending_is_refused(checkpoint: Path, tmp_path: Path) -> None:

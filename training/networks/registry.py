@@ -62,13 +62,14 @@ def checkpoint_labels(name: str, size: int) -> dict[str, Any]:
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write a network so that :func:`load_checkpoint` reads it, without an optimiser's state.
 
-    As ``.safetensors``, to be published, its matrices are halved to float16; vectors, batch norm's statistics
-    among them, stay as they are: they are few, and some leave float16's range.
+    As ``.safetensors``, to be published, its matrices of weights are halved to float16; vectors, batch norm's
+    statistics among them, and anchors stay as they are: they are few, and some leave float16's range.
     """
+    matrices = {_PREFIX + name for name, value in checkpoint.network.named_parameters() if value.ndim > 1}
     state = {_PREFIX + name: value for name, value in checkpoint.network.state_dict().items()}
     labels = checkpoint_labels(checkpoint.name, checkpoint.size)
     if path.suffix == _PUBLISHED:
-        halves = {n: (v.half() if v.ndim > 1 else v).contiguous() for n, v in state.items()}
+        halves = {n: (v.half() if n in matrices else v).contiguous() for n, v in state.items()}
         save_file(halves, path, {name: str(value) for name, value in labels.items()})
     else:
         torch.save({"state_dict": state, **labels}, path)
