@@ -89,6 +89,19 @@ def test_promises_come_before_the_cost() -> None:
     assert price == cost(seen, np.array(list(thresholds.values())), Config())
 
 
+def test_boxes_on_nobody_are_kept_few() -> None:
+    """Where the cheapest thresholds show boxes on nobody in every tenth picture, dearer ones are taken."""
+    # One bare face in ten is seen only as surely as the boxes on nobody are.
+    bare = [[0.0, 0.9, 0.0]] * 450 + [[0.0, 0.3, 0.0]] * 50
+    others = [[0.9, 0.0, 0.0]] * 500 + [[0.0, 0.0, 0.9]] * 500
+    labels = [BARE] * 500 + [MASKED] * 500 + [INCORRECT] * 500
+    seen = evidence(labels, bare + others, [[0.0, 0.3, 0.0]] * 60, pictures=1000)
+    careless = Config(false_box=0.1, false_boxes_at_most=1.0)
+
+    assert choose(seen, careless)[0][MaskLabel.WITHOUT_MASK] <= 0.3
+    assert choose(seen, Config(false_box=0.1))[0][MaskLabel.WITHOUT_MASK] > 0.3
+
+
 def test_promises_that_cannot_be_kept_leave_the_cheapest() -> None:
     """Ten faces prove nothing; the choice falls back on the cost alone."""
     seen = evidence([MASKED] * 10, [[0.5, 0.0, 0.0]] * 10)
