@@ -8,6 +8,8 @@ the range is a percentile of them.
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
@@ -32,7 +34,9 @@ def calibrate(
     Raises:
         ValueError: There is no input.
     """
-    pictures = [machine.calibrate({signature: [one]}, num_threads=2) for one in inputs]
+    # Each call draws a progress bar of its own, and no option turns it off.
+    with contextlib.redirect_stderr(io.StringIO()):
+        pictures = [machine.calibrate({signature: [one]}, num_threads=2) for one in inputs]
     if not pictures:
         raise ValueError("no picture to calibrate with; give at least one")
     return {
