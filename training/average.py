@@ -1,12 +1,12 @@
 """Average the weights of several runs of one network that went on from one another.
 
     python -m training.average --checkpoint training/runs/one/last.ckpt \
-        --checkpoint training/runs/other/last.ckpt --data ../shared/data/train.json \
-        --output training/runs/mean.ckpt
+        --checkpoint training/runs/other/last.ckpt --output training/runs/mean.ckpt
 
 "Model soups" (Wortsman et al. 2022): runs that share their first weights end in one basin, and its middle
 generalises better than its rim, at no cost in the finished model. Runs with different first weights share no
-basin; their mean finds nothing. Batch norm's statistics are those of the mean on varied training pictures.
+basin; their mean finds nothing. Batch norm's statistics are averaged too, or, with ``--data``, measured anew
+on varied training pictures.
 """
 
 from __future__ import annotations
@@ -76,34 +76,42 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.command(cls=Command)
 @click.option("--checkpoint", "paths", type=_FILE, required=True, multiple=True, help="Two or more.")
-@click.option("--data", type=_FILE, required=True, help="COCO file that the runs were trained on.")
 @click.option(
-    "--augment", multiple=True, metavar="NAME=VALUE", help="How they varied pictures, as for training.train."
+    "--data", type=_FILE, help="COCO file to measure batch norm's statistics on; else they are averaged."
+)
+@click.option(
+    "--augment",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="How its pictures are varied, as for training.train.",
 )
 @click.option(
     "--batches",
     type=click.IntRange(min=1),
     default=100,
     show_default=True,
-    help="Of pictures to measure batch norm's statistics on.",
+    help="So many are measured.",
 )
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="A .ckpt file."
 )
-def main(paths: tuple[Path, ...], data: Path, augment: tuple[str, ...], batches: int, output: Path) -> None:
+def main(
+    paths: tuple[Path, ...], data: Path | None, augment: tuple[str, ...], batches: int, output: Path
+) -> None:
     """Average checkpoints; the result has the input size of the first."""
     if len(paths) < 2:
         raise UsageError("One checkpoint has no mean. Give --checkpoint at least twice.")
     if output.suffix not in SUFFIXES:
         raise UsageError(f"{output} does not end in .ckpt. Name it so: other commands read it by that.")
     mean = average([load_checkpoint(path) for path in paths])
-    variations = parse_augment(augment)
-    measure_statistics(mean.network, training_batches(data, mean.size, variations, batches))
+    record = provenance({}, [])
+    if data is not None:
+        variations = parse_augment(augment)
+        measure_statistics(mean.network, training_batches(data, mean.size, variations, batches))
+        record = provenance({"augment": asdict(variations), "batches": batches}, [data])
     output.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(mean, output)
-    record = provenance({"augment": asdict(variations), "batches": batches}, [data]) | {
-        "averaged": [run_record(path) for path in paths]
-    }
+    record["averaged"] = [run_record(path) for path in paths]
     output.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
     click.echo(f"{output}: the mean of {len(paths)} checkpoints, {mean.name} at {mean.size} px")
 

@@ -86,21 +86,32 @@ def test_anchors_that_were_rounded_are_the_same() -> None:
     average([Checkpoint("yolov5n", 64, one), Checkpoint("yolov5n", 64, other)])
 
 
-def test_the_command_writes_weights_and_where_they_came_from(
-    runs: list[Path], data: Path, tmp_path: Path
-) -> None:
+def test_the_command_writes_weights_and_where_they_came_from(runs: list[Path], tmp_path: Path) -> None:
     """The result is read like any checkpoint, has the first one's size, and names all that went into it."""
     output = tmp_path / "made" / "mean.ckpt"
 
-    options = (f"--data={data}", "--batches=1", "--augment=mosaic=0", f"--output={output}")
-
-    result = CliRunner().invoke(main, [*(f"--checkpoint={path}" for path in runs), *options])
+    result = CliRunner().invoke(main, [*(f"--checkpoint={path}" for path in runs), "--output", str(output)])
 
     assert result.exit_code == 0, result.output
     read = load_checkpoint(output)
     assert (read.name, read.size) == (NAME, 96)
     record = run_record(output)
     assert record["averaged"] == [{"commit": "1"}, {"commit": "2"}]
+    assert {"commit", "versions"} <= set(record)
+    plain = average([load_checkpoint(path) for path in runs]).network.state_dict()
+    assert all(torch.equal(plain[name], value) for name, value in read.network.state_dict().items())
+
+
+def test_with_pictures_the_statistics_are_the_means_own(runs: list[Path], data: Path, tmp_path: Path) -> None:
+    """Nothing else differs from the plain mean, and the record says what they were measured on."""
+    output = tmp_path / "mean.ckpt"
+    options = (f"--data={data}", "--batches=1", "--augment=mosaic=0", f"--output={output}")
+
+    result = CliRunner().invoke(main, [*(f"--checkpoint={path}" for path in runs), *options])
+
+    assert result.exit_code == 0, result.output
+    read = load_checkpoint(output)
+    record = run_record(output)
     assert (record["config"]["augment"]["mosaic"], record["config"]["batches"]) == (0, 1)
     assert record["data"] == {data.name: data_hash(data)}
     plain = average([load_checkpoint(path) for path in runs]).network.state_dict()
@@ -109,12 +120,12 @@ def test_the_command_writes_weights_and_where_they_came_from(
     assert changed == {name for name, _ in read.network.named_buffers()}
 
 
-def test_a_wrong_use_is_said_in_one_line(runs: list[Path], data: Path, tmp_path: Path) -> None:
+def test_a_wrong_use_is_said_in_one_line(runs: list[Path], tmp_path: Path) -> None:
     """One checkpoint, another ending, too few pictures: nothing is written."""
     one, few = f"--checkpoint={runs[0]}", save_data(tmp_path / "few", PICTURES[:3])
     for arguments in (
-        [one, f"--data={data}", f"--output={tmp_path}/mean.ckpt"],
-        [one, one, f"--data={data}", f"--output={tmp_path}/mean.pt"],
+        [one, f"--output={tmp_path}/mean.ckpt"],
+        [one, one, f"--output={tmp_path}/mean.pt"],
         [one, one, f"--data={few}", f"--output={tmp_path}/mean.ckpt"],
     ):
         result = CliRunner().invoke(main, arguments)
