@@ -103,6 +103,8 @@ def main(
         raise UsageError("One checkpoint has no mean. Give --checkpoint at least twice.")
     if output.suffix not in SUFFIXES:
         raise UsageError(f"{output} does not end in .ckpt. Name it so: other commands read it by that.")
+    if augment and data is None:
+        raise UsageError("Nothing is varied without pictures. Give --data too, or leave --augment out.")
     mean = average([load_checkpoint(path) for path in paths])
     record = provenance({}, [])
     if data is not None:

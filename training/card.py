@@ -79,10 +79,10 @@ The MobileNetV2 models started from torchvision's ImageNet weights (BSD-3-Clause
 
 ## How to rebuild
 
-Train as training/README.md says under "How the shipped models were made", then, with the annotations that it
-was last trained on,
+Train as training/README.md says under "How the shipped models were made", then, `marked.json` being what it
+was last trained on and `train.json` the same before unannotated faces were marked,
 
-    python -m training.quantise --checkpoint training/runs/mean/mean.ckpt --data train.json --output models
+    python -m training.quantise --checkpoint training/runs/mean/mean.ckpt --data marked.json --output models
     python -m training.thresholds --model models/{name}.tflite --data train.json
     python -m training.evaluate --model models/{name}.tflite --data val.json \\
         --checkpoint training/runs/mean/mean.ckpt

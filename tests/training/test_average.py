@@ -121,12 +121,13 @@ def test_with_pictures_the_statistics_are_the_means_own(runs: list[Path], data: 
 
 
 def test_a_wrong_use_is_said_in_one_line(runs: list[Path], tmp_path: Path) -> None:
-    """One checkpoint, another ending, too few pictures: nothing is written."""
+    """One checkpoint, another ending, too few pictures or none to vary: nothing is written."""
     one, few = f"--checkpoint={runs[0]}", save_data(tmp_path / "few", PICTURES[:3])
     for arguments in (
         [one, f"--output={tmp_path}/mean.ckpt"],
         [one, one, f"--output={tmp_path}/mean.pt"],
         [one, one, f"--data={few}", f"--output={tmp_path}/mean.ckpt"],
+        [one, one, "--augment=mosaic=0", f"--output={tmp_path}/mean.ckpt"],
     ):
         result = CliRunner().invoke(main, arguments)
         assert (result.exit_code, result.output.count("\n")) == (2, 1), result.output
