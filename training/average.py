@@ -27,7 +27,7 @@ from training.batch_norm import measure_statistics, training_batches
 from training.command import Command
 from training.networks.base import Anchors
 from training.networks.registry import Checkpoint, load_checkpoint, save_checkpoint
-from training.provenance import provenance, run_record
+from training.provenance import provenance, with_parents
 from training.prune import SUFFIXES
 
 
@@ -113,7 +113,7 @@ def main(
         record = provenance({"augment": asdict(variations), "batches": batches}, [data])
     output.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(mean, output)
-    record["averaged"] = [run_record(path) for path in paths]
+    record = with_parents(record, averaged=paths)
     output.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
     click.echo(f"{output}: the mean of {len(paths)} checkpoints, {mean.name} at {mean.size} px")
 

@@ -46,6 +46,33 @@ def run_record(checkpoint: Path) -> dict[str, Any]:
     return record
 
 
+def with_parents(record: Mapping[str, Any], **parents: Path | Sequence[Path]) -> dict[str, Any]:
+    """Add what a checkpoint was made from, back to the first run.
+
+    Args:
+        record: Of the new checkpoint.
+        **parents: Its checkpoints by their part in it: ``start``, ``teacher``, ``averaged``.
+
+    Returns:
+        The record with the names of its parents' records. Each ancestor's stands once under ``ancestors``, by
+        a name made from its content: several parents often have the same ones.
+    """
+    ancestors: dict[str, Any] = {}
+
+    def adopt(checkpoint: Path) -> str:
+        parent = run_record(checkpoint)
+        ancestors.update(parent.pop("ancestors", {}))
+        name = hashlib.sha256(json.dumps(parent, sort_keys=True).encode()).hexdigest()[:12]
+        ancestors[name] = parent
+        return name
+
+    names = {
+        part: adopt(given) if isinstance(given, Path) else [adopt(checkpoint) for checkpoint in given]
+        for part, given in parents.items()
+    }
+    return {**record, **names, "ancestors": ancestors} if ancestors else dict(record)
+
+
 def provenance(config: Mapping[str, Any], data: Sequence[Path]) -> dict[str, Any]:
     """Everything needed to repeat a run, ready for JSON."""
     versions = {}

@@ -24,7 +24,7 @@ from training.networks.base import DetectionNetwork, count_weights
 from training.networks.layers import scaled_width
 from training.networks.registry import load_checkpoint, save_checkpoint
 from training.networks.slim import shrink
-from training.provenance import run_record
+from training.provenance import with_parents
 
 SUFFIXES = (".ckpt", ".safetensors")
 
@@ -68,7 +68,7 @@ def main(checkpoint: Path, share: float, output: Path) -> None:
     prune(whole.network, share)
     output.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(whole, output)
-    record = {"pruned_share": share, "start": run_record(checkpoint)}
+    record = with_parents({"pruned_share": share}, start=checkpoint)
     output.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
     after = count_weights(whole.network)
     click.echo(f"{output}: {after:,} of {before:,} weights. Retrain it: training.train --start {output}")

@@ -37,7 +37,7 @@ from training.networks.imagenet import imagenet_weights
 from training.networks.registry import DEFAULT_NETWORK, NETWORKS, load_checkpoint, start_from
 from training.networks.ssd import SsdMobileNetV2
 from training.networks.yolov5 import YoloV5
-from training.provenance import provenance, run_record
+from training.provenance import provenance, with_parents
 from training.trainee import Config, Trainee
 
 _PRECISIONS = {"bf16": "bf16-mixed", "float32": "32-true"}
@@ -126,10 +126,9 @@ def _set_anchors(network: DetectionNetwork, file: Path) -> None:
 @rank_zero_only
 def _write_record(config: Config, run: Run) -> None:
     """Write what this run came from, and what its first weights and its teacher came from."""
-    record = provenance(asdict(config), [run.data, run.val])
-    for name, checkpoint in (("start", run.start), ("teacher", run.teacher)):
-        if checkpoint is not None:
-            record[name] = run_record(checkpoint)
+    given = {"start": run.start, "teacher": run.teacher}
+    parents = {part: checkpoint for part, checkpoint in given.items() if checkpoint is not None}
+    record = with_parents(provenance(asdict(config), [run.data, run.val]), **parents)
     (run.output / "run.json").write_text(json.dumps(record, indent=2) + "\n")
 
 

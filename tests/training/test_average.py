@@ -96,7 +96,7 @@ def test_the_command_writes_weights_and_where_they_came_from(runs: list[Path], t
     read = load_checkpoint(output)
     assert (read.name, read.size) == (NAME, 96)
     record = run_record(output)
-    assert record["averaged"] == [{"commit": "1"}, {"commit": "2"}]
+    assert [record["ancestors"][name] for name in record["averaged"]] == [{"commit": "1"}, {"commit": "2"}]
     assert {"commit", "versions"} <= set(record)
     plain = average([load_checkpoint(path) for path in runs]).network.state_dict()
     assert all(torch.equal(plain[name], value) for name, value in read.network.state_dict().items())

@@ -89,4 +89,5 @@ def test_a_taught_run_is_a_run_like_any_other(tmp_path: Path) -> None:
 
     assert load_checkpoint(run.output / "last.ckpt").name == "yolov5n"
     assert torch.load(run.output / "last.ckpt", weights_only=False)["epoch"] == 1
-    assert json.loads((run.output / "run.json").read_text())["teacher"] == {"file": "teacher.ckpt"}
+    record = json.loads((run.output / "run.json").read_text())
+    assert record["ancestors"] == {record["teacher"]: {"file": "teacher.ckpt"}}

@@ -9,11 +9,12 @@ import shutil
 import subprocess
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from training import provenance as module
-from training.provenance import commit, data_hash, provenance
+from training.provenance import commit, data_hash, provenance, run_record, with_parents
 
 
 def test_data_is_named_by_its_content(tmp_path: Path) -> None:
@@ -83,3 +84,30 @@ def test_a_record_holds_all_that_a_run_depends_on(tmp_path: Path, monkeypatch: p
         "data": {"train.json": hashlib.sha256(b"[]").hexdigest()},
         "versions": {"numpy": metadata.version("numpy")},
     }
+
+
+def save(path: Path, record: dict[str, Any]) -> Path:
+    """Write a checkpoint's record where it is looked for; return the checkpoint."""
+    path.with_suffix(".json").write_text(json.dumps(record))
+    return path
+
+
+def test_every_ancestor_is_recorded_once(tmp_path: Path) -> None:
+    """However many ways lead to an ancestor, its record stands there once, and every way leads to it."""
+    first = save(tmp_path / "first.ckpt", {"config": {"seed": 1}})
+    other = save(tmp_path / "other.ckpt", with_parents({"config": {"seed": 2}}, start=first))
+    mean = save(tmp_path / "mean.ckpt", with_parents({}, averaged=[first, other]))
+
+    record = with_parents({"config": {"seed": 3}}, start=other, teacher=mean)
+
+    ancestors = record["ancestors"]
+    assert len(ancestors) == 3
+    assert ancestors[ancestors[record["start"]]["start"]] == run_record(first)
+    averaged = [ancestors[name] for name in ancestors[record["teacher"]]["averaged"]]
+    assert averaged == [run_record(first), ancestors[record["start"]]]
+    assert not any("ancestors" in ancestor for ancestor in ancestors.values())
+
+
+def test_a_first_run_has_no_ancestors() -> None:
+    """A record without parents stays as it is."""
+    assert with_parents({"commit": "abc"}) == {"commit": "abc"}

@@ -115,7 +115,7 @@ def test_a_run_leaves_what_is_needed_to_repeat_it(chain: Chain) -> None:
     tags = EventAccumulator(str(run / "log")).Reload().Tags()
     assert {"val/mAP50", "val/AP50_incorrect"} <= set(tags["scalars"])
     assert "val/0" in tags["images"]
-    assert set(record) == {"config", "commit", "data", "versions", "start"}
+    assert set(record) == {"config", "commit", "data", "versions", "start", "ancestors"}
     assert (record["config"]["size"], record["config"]["epochs"]) == (chain.size, 1)
     assert set(record["data"]) == {"train.json", "val.json"}
 
@@ -126,8 +126,9 @@ def test_the_pruned_network_was_trained_on(chain: Chain) -> None:
 
     left, whole = load_network(chain.checkpoint), load_network(chain.folder / "whole" / "last.ckpt")
     assert count_weights(left) < 0.7 * count_weights(whole)
-    assert record["start"]["pruned_share"] == 0.25
-    assert record["start"]["start"]["config"]["network"] == chain.network
+    pruned = record["ancestors"][record["start"]]
+    assert pruned["pruned_share"] == 0.25
+    assert record["ancestors"][pruned["start"]]["config"]["network"] == chain.network
     assert "quantisation" in chain.manifest.training
 
 
