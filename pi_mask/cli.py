@@ -67,7 +67,8 @@ def _failed(message: str, code: int) -> int:
 
 def _usage(error: click.ClickException) -> str:
     """What click found wrong, on one line, with the help to look at."""
-    message = " ".join(error.format_message().split()).rstrip(".")
+    message = " ".join(error.format_message().split())
+    end = "" if message.endswith((".", "?")) else "."
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "pi-mask"
-    return f'{message}. Run "{command} --help".'
+    return f'{message}{end} Run "{command} --help".'

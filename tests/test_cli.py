@@ -82,6 +82,19 @@ def test_a_bug_is_one_line_too(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) 
     assert (outcome.code, outcome.err) == (1, f"Error: ZeroDivisionError: by zero. {advice}\n")
 
 
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [("No such thing", "No such thing."), ("No such thing.", "No such thing."), ("This one?", "This one?")],
+)
+def test_wrong_usage_ends_as_a_sentence(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, message: str, shown: str
+) -> None:
+    """Click's words get a full stop unless they end with one or with a question."""
+    monkeypatch.setitem(cli.commands, "fail", failing(click.UsageError(message)))
+
+    assert invoke("fail").err == f'Error: {shown} Run "pi-mask fail --help".\n'
+
+
 @pytest.mark.parametrize(("value", "is_shown"), [("1", True), ("0", False), ("", False)])
 def test_debugging_shows_the_traceback(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch, value: str, is_shown: bool
