@@ -46,7 +46,7 @@ class AugmentConfig:
 
     mosaic: float = 0.5  # of the pictures: more faces and scales a step, while whole scenes are still seen
     scale: tuple[float, float] = (0.5, 2.2)  # of the letterboxed size: far off to right before the lens
-    rotation_degrees: float = 12.0  # tilted heads, cameras hung askew
+    rotation_degrees: float = 30.0  # tilted heads, cameras hung askew
     rotate: float = 0.4
     min_visible: float = 0.5  # a face cut beyond this is neither face nor background: nobody could tell
     min_side_px: float = 6.0  # smaller faces carry no mask information at this input size
