@@ -18,6 +18,7 @@ from pi_mask.errors import UsageError
 from training.augment import AugmentConfig
 from training.data import TrainingSet, collate, load_coco
 from training.networks.base import DetectionNetwork
+from training.precision import native_precision
 from training.trainee import Config
 
 
@@ -51,7 +52,7 @@ def measure_statistics(network: DetectionNetwork, batches: Iterable[Tensor]) -> 
         layer.momentum = None  # torch's word for a plain average
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for images in batches:
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=native_precision() == "bf16"):
             network(images)
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum

@@ -37,10 +37,9 @@ from training.networks.imagenet import imagenet_weights
 from training.networks.registry import DEFAULT_NETWORK, NETWORKS, load_checkpoint, start_from
 from training.networks.ssd import SsdMobileNetV2
 from training.networks.yolov5 import YoloV5
+from training.precision import PRECISIONS, native_precision
 from training.provenance import provenance, with_parents
 from training.trainee import Config, Trainee
-
-_PRECISIONS = {"bf16": "bf16-mixed", "float32": "32-true"}
 
 
 class EpochPlan(Callback):
@@ -177,7 +176,7 @@ def _trainer(config: Config, output: Path, epoch_plan: EpochPlan) -> lightning.T
         strategy=several if config.devices * config.nodes > 1 else "auto",
         devices=config.devices,
         num_nodes=config.nodes,
-        precision=_PRECISIONS[config.precision],  # type: ignore[arg-type]
+        precision=PRECISIONS[config.precision],
         gradient_clip_val=10.0,
         logger=[CSVLogger(output, "", log), TensorBoardLogger(output, "", log)],
         callbacks=[
@@ -233,7 +232,10 @@ _POSITIVE = click.IntRange(min=1)
     show_default=True,
 )
 @click.option(
-    "--precision", type=click.Choice(list(_PRECISIONS)), default=Config.precision, show_default=True
+    "--precision",
+    type=click.Choice(list(PRECISIONS)),
+    default=native_precision,
+    show_default="bf16 where the processor has it, else float32",
 )
 @click.option(
     "--devices", type=_POSITIVE, default=Config.devices, show_default=True, help="Processes a machine."

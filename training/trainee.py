@@ -26,6 +26,7 @@ from training.loss_anchors import AnchorLoss
 from training.metrics import average_precision, detect_all
 from training.networks.base import DetectionNetwork
 from training.networks.registry import DEFAULT_NETWORK, checkpoint_labels
+from training.precision import native_precision
 from training.torch_interpreter import INPUT_SCALE
 
 # Boxes below are so many that no picture can be read.
@@ -53,7 +54,7 @@ class Config:
     sample_pictures: int = 8  # in the log, at each measurement
     workers: int = 1
     seed: int = 1
-    precision: str = "bf16"
+    precision: str = field(default_factory=native_precision)
     devices: int = 1  # processes a machine
     nodes: int = 1  # machines
     augment: AugmentConfig = field(default_factory=AugmentConfig)

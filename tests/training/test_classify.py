@@ -112,7 +112,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[FaceClassifier, b
     """A classifier that saw a few crops of each colour, its int8 file and its folder."""
     folder = tmp_path_factory.mktemp("classifier")
     torch.manual_seed(0)
-    config = Config(epochs=6, batch=6, workers=0, precision="32-true", ema_decay=0.5, learning_rate=3e-3)
+    config = Config(epochs=6, batch=6, workers=0, precision="float32", ema_decay=0.5, learning_rate=3e-3)
     plain = replace(config.crops.augment, colour=0, grey=0, dark=0, backlight=0, noise=0)
     config = replace(config, crops=replace(config.crops, augment=plain))
     faces = [face(label) for label in range(3)] * 6

@@ -35,6 +35,7 @@ from training.data import LABELS, load_coco
 from training.loss import LossConfig, label_weights
 from training.manifests import write_whole
 from training.networks.imagenet import imagenet_weights
+from training.precision import PRECISIONS, native_precision
 from training.provenance import provenance
 from training.quantise import quantise
 from training.torch_interpreter import INPUT_SCALE
@@ -52,7 +53,7 @@ class Config:
     calibration_faces: int = 300
     workers: int = 1
     seed: int = 1
-    precision: str = "bf16-mixed"
+    precision: str = field(default_factory=native_precision)
     crops: CropConfig = field(default_factory=CropConfig)
     loss: LossConfig = field(default_factory=LossConfig)
 
@@ -103,7 +104,7 @@ def fit(config: Config, faces: Sequence[Face], network: FaceClassifier, output: 
     trainer = lightning.Trainer(
         max_epochs=config.epochs,
         accelerator="cpu",
-        precision=config.precision,  # type: ignore[arg-type]
+        precision=PRECISIONS[config.precision],
         gradient_clip_val=10.0,
         logger=False,
         enable_checkpointing=False,
