@@ -54,13 +54,13 @@ frames, false boxes a picture's, of that size, on no annotated face; both at the
 chapters have the intervals.
 """
 
-_WHY = """`ssd_mobilenet_v2_512` is the default: it is the most precise, by one and a half to two
+_WHY = """`ssd_mobilenet_v2_512` is the default: it is the most precise, by two to two and a half
 points, best with light from behind and with grey or small pictures, and on an Edge TPU its weights
 surely fit on the chip, where YOLOv5s's may not. At a door a person who is missed or misjudged costs
 more than milliseconds. `yolov5s_448` judges single faces as well, a little better but within the
 intervals, in the same time on a CPU. `nano_320` takes two fifths of the default's time, for boards
-without a Coral; it finds big, blurred and partly hidden faces at least as surely, small, grey and
-backlit ones less. All times are an x86-64 machine's; no model here has run on a Raspberry Pi yet.
+without a Coral; it finds big and blurred faces at least as surely, small, grey, backlit and partly
+hidden ones less. All times are an x86-64 machine's; no model here has run on a Raspberry Pi yet.
 """
 
 _SOURCES_HEAD = """## Data and licences
