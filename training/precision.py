@@ -16,8 +16,8 @@ _BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
 def native_precision() -> str:
     """What this processor is fastest in: "bf16" or "float32".
 
-    Without instructions for it bf16 is emulated: at a fifth of float32's speed on a processor that has no more
-    than AVX2 (LOG.md, 26 November 2026).
+    Without instructions for it bf16 is emulated: at a fifth of float32's speed on a processor with AVX2
+    and no more (LOG.md, 26 November 2026).
     """
     capabilities = torch.cpu.get_capabilities()
     return "bf16" if any(capabilities.get(name) for name in _BF16_INSTRUCTIONS) else "float32"
