@@ -37,9 +37,10 @@ class Distillation(nn.Module):
     def forward(self, image: Tensor, pyramid: list[Tensor]) -> Tensor:
         """The loss, 0 to 2, of a student's pyramid for N × 3 × H × W pictures, 0 to 1."""
         with torch.no_grad():
-            wanted = self._teacher[0].pyramid(image)
+            # Hidden, it does not move to the pictures' device by itself; once there, this costs nothing.
+            wanted = self._teacher[0].to(image.device).pyramid(image)
         shown = [translate(x) for translate, x in zip(self.translate, pyramid, strict=True)]
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(image.device.type, enabled=False):
             losses = [1 - correlation(x, goal).mean() for x, goal in zip(shown, wanted, strict=True)]
         return torch.stack(losses).mean()
 

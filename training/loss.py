@@ -102,6 +102,10 @@ class DetectionLoss:
         self.config = config or LossConfig()
         self.centres, self.strides = cell_centres(height, width, strides)
 
+    def to(self, device: torch.device) -> None:
+        """Move what the loss holds to where the batches will be."""
+        self.centres, self.strides = self.centres.to(device), self.strides.to(device)
+
     def __call__(self, maps: Maps, targets: Targets) -> dict[str, Tensor]:
         """Return the parts and their sum as ``loss``; maps as the detector gives them."""
         logits = torch.cat([x.flatten(2) for x in maps.scores], dim=2).transpose(1, 2).float()

@@ -65,6 +65,11 @@ class AnchorLoss:
         self._centres = [cell_centres(height, width, [stride])[0] for stride in strides]
         self._area = height * width / _PUBLISHED_SIZE**2
 
+    def to(self, device: torch.device) -> None:
+        """Move what the loss holds to where the batches will be."""
+        self._anchors = [anchors.to(device) for anchors in self._anchors]
+        self._centres = [centres.to(device) for centres in self._centres]
+
     def __call__(self, maps: Maps, targets: Targets) -> dict[str, Tensor]:
         """Return the parts and their sum as ``loss``; maps as the detector gives them."""
         config = self.config.anchors
@@ -86,9 +91,9 @@ class AnchorLoss:
         m = self.match(level, targets, scores.shape[2], scores.shape[3])
         place = (m.picture, m.anchor, m.row, m.column)
         iou, overlap = giou(self._decode(level, boxes[place], m), targets.boxes[m.picture, m.face])
-        goal = torch.zeros(objectness.shape[:-1])
+        goal = torch.zeros(objectness.shape[:-1], device=objectness.device)
         # Two faces may share a box: it is as good as the better of its overlaps.
-        flat = torch.arange(goal.numel()).view_as(goal)[place]
+        flat = torch.arange(goal.numel(), device=goal.device).view_as(goal)[place]
         goal.view(-1).scatter_reduce_(0, flat, iou.detach(), "amax")
         labels = one_hot(targets.labels[m.picture, m.face].clamp(min=0), scores.shape[-1]).float()
         weights = label_weights(targets.is_two_class[m.picture, m.face], scores.shape[-1], self.config)
@@ -113,7 +118,7 @@ class AnchorLoss:
             torch.stack(xy, -1) for xy in ((near[..., 0], own[..., 1]), (own[..., 0], near[..., 1]))
         )
         cells = torch.stack([own, beside, above], dim=2)
-        is_inside = ((cells >= 0) & (cells < torch.tensor([columns, rows]))).all(-1)
+        is_inside = (cells >= 0).all(-1) & (cells[..., 0] < columns) & (cells[..., 1] < rows)
         picture, face, anchor, cell = (fits[..., None] & is_inside[:, :, None]).nonzero(as_tuple=True)
         column, row = cells[picture, face, cell].long().unbind(-1)
         return _Matches(picture, anchor, row, column, face)

@@ -36,10 +36,11 @@ class TorchInterpreter:
 
     def invoke(self, image: Image) -> tuple[NDArray[Any], ...]:
         """Run once in float32; see :class:`pi_mask.inference.base.Interpreter`."""
+        place = next(self._network.parameters()).device  # training moves the network after this was made
         with torch.inference_mode():
-            tensor = torch.from_numpy(image).permute(0, 3, 1, 2).float() * INPUT_SCALE
+            tensor = torch.from_numpy(image).to(place).permute(0, 3, 1, 2).float() * INPUT_SCALE
             maps = self._network(tensor).flat()
-            return tuple(x.float().permute(0, 2, 3, 1).contiguous().numpy() for x in maps)
+            return tuple(x.float().permute(0, 2, 3, 1).contiguous().cpu().numpy() for x in maps)
 
     def close(self) -> None:
         """Nothing to release."""

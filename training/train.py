@@ -132,7 +132,13 @@ def _write_record(config: Config, run: Run) -> None:
 
 
 def train(config: Config, run: Run) -> DetectionNetwork:
-    """Train, leave ``best.ckpt``, ``last.ckpt`` and ``run.json`` in the output folder; return the network."""
+    """Train, leave ``best.ckpt``, ``last.ckpt`` and ``run.json`` in the output folder; return the network.
+
+    Raises:
+        UsageError: There is no such accelerator here.
+    """
+    if config.accelerator == "cuda" and not torch.cuda.is_available():
+        raise UsageError(_NO_CUDA)
     lightning.seed_everything(config.seed, verbose=False)
     torch.set_float32_matmul_precision("medium")
     network = build_network(config, run)
@@ -169,10 +175,10 @@ def _log_folder(output: Path) -> str:
 def _trainer(config: Config, output: Path, epoch_plan: EpochPlan) -> lightning.Trainer:
     log = _log_folder(output)
     # Half an hour: only one machine may still be reading its pictures.
-    several = DDPStrategy(process_group_backend="gloo", timeout=timedelta(minutes=30))
+    several = DDPStrategy(timeout=timedelta(minutes=30))
     return lightning.Trainer(
         max_epochs=config.epochs,
-        accelerator="cpu",
+        accelerator=config.accelerator,
         strategy=several if config.devices * config.nodes > 1 else "auto",
         devices=config.devices,
         num_nodes=config.nodes,
@@ -182,7 +188,10 @@ def _trainer(config: Config, output: Path, epoch_plan: EpochPlan) -> lightning.T
         callbacks=[
             ModelCheckpoint(output, "best", monitor="val/mAP50", mode="max"),
             ModelCheckpoint(output, "last", save_on_train_epoch_end=True, enable_version_counter=False),
-            EMAWeightAveraging(decay=config.ema_decay, update_starting_at_step=config.warmup_steps),
+            # Left to itself it would stay on the CPU, where the network is at its start.
+            EMAWeightAveraging(
+                config.accelerator, decay=config.ema_decay, update_starting_at_step=config.warmup_steps
+            ),
             epoch_plan,
         ],
         num_sanity_val_steps=0,
@@ -193,6 +202,10 @@ def _trainer(config: Config, output: Path, epoch_plan: EpochPlan) -> lightning.T
     )
 
 
+_NO_CUDA = (
+    "PyTorch sees no NVIDIA graphics card here. Leave --accelerator out to train on the CPU, or see whether "
+    "nvidia-smi lists the card and whether this PyTorch was built for it (torch.version.cuda)."
+)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _POSITIVE = click.IntRange(min=1)
 
@@ -232,13 +245,30 @@ _POSITIVE = click.IntRange(min=1)
     show_default=True,
 )
 @click.option(
-    "--precision",
-    type=click.Choice(list(PRECISIONS)),
-    default=native_precision,
-    show_default="bf16 where the processor has it, else float32",
+    "--accelerator",
+    type=click.Choice(["cpu", "cuda"]),
+    default=Config.accelerator,
+    show_default=True,
+    help="cuda is an NVIDIA graphics card; training has never run on one.",
 )
 @click.option(
-    "--devices", type=_POSITIVE, default=Config.devices, show_default=True, help="Processes a machine."
+    "--precision",
+    type=click.Choice(list(PRECISIONS)),
+    show_default="bf16 where the accelerator has it, else float32",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    default=Config.workers,
+    show_default=True,
+    help="Processes that read and vary pictures, for each that trains; a graphics card wants many.",
+)
+@click.option(
+    "--devices",
+    type=_POSITIVE,
+    default=Config.devices,
+    show_default=True,
+    help="Processes a machine; as many graphics cards.",
 )
 @click.option(
     "--nodes",
@@ -298,6 +328,7 @@ def main(**options: Any) -> None:  # noqa: ANN401
     """Train a detection network on COCO annotations."""
     run = Run(**{name: options.pop(name) for name in Run.__dataclass_fields__})
     options["augment"] = parse_augment(options["augment"])
+    options["precision"] = options["precision"] or native_precision(options["accelerator"])
     options["loss"] = LossConfig(two_class_weight=options.pop("two_class_weight"))
     train(Config(**options), run)
 

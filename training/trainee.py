@@ -52,8 +52,11 @@ class Config:
     mosaic_free_epochs: int = 0  # whole scenes alone show too few small faces: LOG.md, 22 and 24 November
     val_every_epochs: int = 4  # a measurement takes half a minute
     sample_pictures: int = 8  # in the log, at each measurement
-    workers: int = 1
+    workers: int = (
+        1  # a process; with the two cores of the shipped models' training, more would be in its way
+    )
     seed: int = 1
+    accelerator: str = "cpu"
     precision: str = field(default_factory=native_precision)
     devices: int = 1  # processes a machine
     nodes: int = 1  # machines
@@ -90,13 +93,18 @@ class Trainee(lightning.LightningModule):
         self._val = val
         self._val_images = [read_rgb(picture.path) for picture in val]
 
+    def on_fit_start(self) -> None:
+        """Lightning's hook: the network has been moved to where it will be trained; the losses follow."""
+        for loss in self._losses.values():
+            loss.to(self.device)
+
     def training_step(self, batch: tuple[Tensor, Targets], _index: int) -> Tensor:
         """Lightning's hook: the loss of one batch."""
         images, targets = batch
         pixels = images.float() * INPUT_SCALE
         pyramid = self.network.pyramid(pixels)
         maps = self.network.predict(pyramid)
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(self.device.type, enabled=False):
             parts = self._losses[images.shape[-1]](maps, targets)
         if self.distillation is not None:
             parts["distillation"] = self.config.distillation_weight * self.distillation(pixels, pyramid)
@@ -106,7 +114,7 @@ class Trainee(lightning.LightningModule):
 
     def validation_step(self, _batch: object, _index: int) -> None:
         """Lightning's hook: mAP of the averaged weights through pi_mask's Detector, in one step."""
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(self.device.type, enabled=False):
             measured, found = measure(self.network, self._val, self._val_images, self.config.size)
         # Each process measures all pictures, so all agree on which checkpoint is best.
         self.log_dict({f"val/{n}": value for n, value in measured.items()}, batch_size=1, sync_dist=True)

@@ -14,13 +14,13 @@ PRIOR_LOGIT = -math.log((1 - 0.01) / 0.01)
 class _Float32Conv2d(nn.Conv2d):
     """A convolution that leaves bf16 autocast while it trains.
 
-    oneDNN has no fast bf16 gradient for depthwise convolutions of stride 2 or of 5 × 5: they take 4 to 8
-    times as long as in float32.
+    oneDNN, which computes on the CPU, has no fast bf16 gradient for depthwise convolutions of stride 2 or of
+    5 × 5: they take 4 to 8 times as long as in float32.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve as :class:`torch.nn.Conv2d` does."""
-        if not self.training:
+        if not self.training or x.device.type != "cpu":
             return super().forward(x)
         with autocast("cpu", enabled=False):
             return super().forward(x.float())
