@@ -54,7 +54,7 @@ frames, false boxes a picture's, of that size, on no annotated face; both at the
 chapters have the intervals.
 """
 
-_WHY = """`ssd_mobilenet_v2_512` is the default: it is the most precise, by two to two and a half
+_WHY = """`ssd_mobilenet_v2_512` is the default: it is the most precise, by about two
 points, best with light from behind and with grey or small pictures, and on an Edge TPU its weights
 surely fit on the chip, where YOLOv5s's may not. At a door a person who is missed or misjudged costs
 more than milliseconds. `yolov5s_448` judges single faces as well, a little better but within the
@@ -80,9 +80,11 @@ The MobileNetV2 models started from torchvision's ImageNet weights (BSD-3-Clause
 ## How to rebuild
 
 Train as training/README.md says under "How the shipped models were made", then, `marked.json` being what it
-was last trained on and `train.json` the same before unannotated faces were marked,
+was last trained on, `train.json` the same before unannotated faces were marked, and `--percentile` what the
+model's manifest records (99 for the default, 100 for the others),
 
-    python -m training.quantise --checkpoint training/runs/mean/mean.ckpt --data marked.json --output models
+    python -m training.quantise --checkpoint training/runs/mean/mean.ckpt --data marked.json \\
+        --percentile 99 --output models
     python -m training.thresholds --model models/{name}.tflite --data train.json
     python -m training.evaluate --model models/{name}.tflite --data val.json \\
         --checkpoint training/runs/mean/mean.ckpt
