@@ -81,10 +81,10 @@ The MobileNetV2 models started from torchvision's ImageNet weights (BSD-3-Clause
 
 Train as training/README.md says under "How the shipped models were made", then, `marked.json` being what it
 was last trained on, `train.json` the same before unannotated faces were marked, and `--percentile` what the
-model's manifest records (99 for the default, 100 for the others),
+model's manifest records,
 
     python -m training.quantise --checkpoint training/runs/mean/mean.ckpt --data marked.json \\
-        --percentile 99 --output models
+        --percentile PERCENTILE --output models
     python -m training.thresholds --model models/{name}.tflite --data train.json
     python -m training.evaluate --model models/{name}.tflite --data val.json \\
         --checkpoint training/runs/mean/mean.ckpt

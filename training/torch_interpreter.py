@@ -36,7 +36,7 @@ class TorchInterpreter:
 
     def invoke(self, image: Image) -> tuple[NDArray[Any], ...]:
         """Run once in float32; see :class:`pi_mask.inference.base.Interpreter`."""
-        place = next(self._network.parameters()).device  # training moves the network after this was made
+        place = next(self._network.parameters()).device  # training on a card measures there
         with torch.inference_mode():
             tensor = torch.from_numpy(image).to(place).permute(0, 3, 1, 2).float() * INPUT_SCALE
             maps = self._network(tensor).flat()

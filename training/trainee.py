@@ -52,9 +52,7 @@ class Config:
     mosaic_free_epochs: int = 0  # whole scenes alone show too few small faces: LOG.md, 22 and 24 November
     val_every_epochs: int = 4  # a measurement takes half a minute
     sample_pictures: int = 8  # in the log, at each measurement
-    workers: int = (
-        1  # a process; with the two cores of the shipped models' training, more would be in its way
-    )
+    workers: int = 1  # a process; on two cores more would be in training's way
     seed: int = 1
     accelerator: str = "cpu"
     precision: str = field(default_factory=native_precision)
