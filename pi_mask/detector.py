@@ -12,6 +12,7 @@ import numpy as np
 
 from pi_mask.decoder import Candidates, Decoder
 from pi_mask.errors import ModelError
+from pi_mask.suppression import agreed_boxes, strongest, suppress
 from pi_mask.types import BoundingBox, Detection, Latency, MaskLabel
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from pi_mask.manifest import Manifest, ModelInput
     from pi_mask.types import Frame, Image
 
-# A crowd of this many faces is no door; the bound keeps suppression cheap on a frame of noise.
-_MAX_CANDIDATES = 300
 _ROUNDING: Final = 1e-6
 """The decoder compares in the tensor's own units, a look in float32: no score may fall between the two."""
 
@@ -89,21 +88,6 @@ def _draw(image: Image, canvas: Image, p: Placement) -> None:
     cv2.resize(image, (p.width, p.height), dst=region, interpolation=method)
 
 
-def suppress(candidates: Candidates, iou_threshold: float) -> NDArray[np.intp]:
-    """Greedy non-maximum suppression over all labels together: one face never carries two labels.
-
-    Returns:
-        Positions of the kept candidates, best score first.
-    """
-    if not len(candidates.boxes):
-        return np.zeros(0, np.intp)
-    sizes = candidates.boxes[:, 2:] - candidates.boxes[:, :2]
-    rectangles = np.concatenate([candidates.boxes[:, :2], sizes], axis=1)
-    best = candidates.scores.max(axis=1)
-    kept = cv2.dnn.NMSBoxes(rectangles, best, 0.0, iou_threshold, top_k=_MAX_CANDIDATES)  # type: ignore[arg-type]
-    return np.asarray(kept, np.intp).reshape(-1)
-
-
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What is believed of what the network saw.
@@ -142,14 +126,14 @@ class Look:
 
 def faces_in(look: Look, rules: Rules) -> tuple[Detection, ...]:
     """The faces that the rules make of a look that reaches their limits, best score first."""
-    candidates, placement = look.candidates, look.placement
+    candidates, placement = strongest(look.candidates), look.placement
     kept = suppress(candidates, rules.iou_threshold)
     if not len(kept):
         return ()
     offset = np.array([placement.offset_x, placement.offset_y] * 2, np.float32)
     scale = np.array([placement.scale_x, placement.scale_y] * 2, np.float32)
     limit = np.array(look.size * 2, np.float32)
-    boxes = ((candidates.boxes[kept] - offset) / scale).clip(0, limit)
+    boxes = ((agreed_boxes(candidates, kept) - offset) / scale).clip(0, limit)
     scores = candidates.scores[kept]
     # Measured in its own threshold: a low threshold for "incorrect" makes the door doubt a mask sooner.
     # With equal thresholds it is the highest score.

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pi_mask.decoder import Candidates
-from pi_mask.detector import suppress
-from pi_mask.types import BoundingBox, MaskLabel
+from pi_mask.types import MaskLabel
 from tests.hand_made import (
     BARE,
     CELLS,
@@ -170,50 +167,3 @@ def test_broken_numbers_take_no_face_away(broken: float) -> None:
     (detection,) = run(described, outputs)
 
     assert corners(detection.box) == pytest.approx([0, 0, 60, 40], abs=1e-3)
-
-
-def greedy(boxes: list[tuple[int, ...]], scores: list[float], threshold: float) -> list[int]:
-    """The textbook's non-maximum suppression: keep the best, drop what overlaps it, go on."""
-    kept: list[int] = []
-    for index in sorted(range(len(boxes)), key=lambda i: -scores[i]):
-        box = BoundingBox(*boxes[index])
-        if all(box.iou(BoundingBox(*boxes[other])) <= threshold for other in kept):
-            kept.append(index)
-    return kept
-
-
-CORNER, LENGTH = st.integers(-20, 60), st.integers(1, 40)
-
-
-@st.composite
-def box_lists(draw: st.DrawFn) -> list[tuple[int, ...]]:
-    """Up to a dozen whole-numbered boxes with an area."""
-    places = draw(st.lists(st.tuples(CORNER, CORNER, LENGTH, LENGTH), max_size=12))
-    return [(x, y, x + width, y + height) for x, y, width, height in places]
-
-
-@settings(deadline=None, derandomize=True)
-@given(box_lists(), st.data(), st.floats(0.1, 0.9))
-def test_suppression_is_the_textbooks(
-    boxes: list[tuple[int, ...]], data: st.DataObject, threshold: float
-) -> None:
-    """The same boxes stay, in the same order, as by comparing every pair."""
-    best = data.draw(st.permutations([(i + 1) / 20 for i in range(len(boxes))]))
-    overlaps = [BoundingBox(*one).iou(BoundingBox(*other)) for one in boxes for other in boxes]
-    assume(all(abs(overlap - threshold) > 1e-6 for overlap in overlaps))
-    scores = np.array([[score / 2, score, 0.0] for score in best], np.float32).reshape(-1, 3)
-
-    kept = suppress(Candidates(np.array(boxes, np.float32).reshape(-1, 4), scores), threshold)
-
-    assert kept.tolist() == greedy(boxes, list(best), threshold)
-
-
-def test_noise_stays_bounded() -> None:
-    """Of thousands of separate boxes the 300 best are kept."""
-    corner = np.arange(3000, dtype=np.float32)[:, None] * 10
-    boxes = np.concatenate([corner, corner, corner + 5, corner + 5], axis=1)
-    scores = np.linspace(0.5, 0.9, 3000, dtype=np.float32)[:, None].repeat(3, axis=1)
-
-    kept = suppress(Candidates(boxes, scores), 0.5)
-
-    assert kept.tolist() == list(range(2999, 2699, -1))
