@@ -54,13 +54,15 @@ frames, false boxes a picture's, of that size, on no annotated face; both at the
 chapters have the intervals.
 """
 
-_WHY = """`ssd_mobilenet_v2_512` is the default: it is the most precise, by about two
-points, best with light from behind and with grey or small pictures, and on an Edge TPU its weights
-surely fit on the chip, where YOLOv5s's may not. At a door a person who is missed or misjudged costs
-more than milliseconds. `yolov5s_448` judges single faces as well, a little better but within the
-intervals, in the same time on a CPU. `nano_320` takes two fifths of the default's time, for boards
-without a Coral; it finds big and blurred faces at least as surely, small, grey, backlit and partly
-hidden ones less. All times are an x86-64 machine's; no model here has run on a Raspberry Pi yet.
+_WHY = """`ssd_mobilenet_v2_512` is the default: it is the most precise, by one to three points, and
+stays so in seven of the ten kinds of worse pictures (all but noise, big faces and JPEG); on varied
+training pictures its mistakes cost a door least; and on an Edge TPU its weights surely fit on the
+chip, where YOLOv5s's may not. At a door a person who is missed or misjudged costs more than
+milliseconds. `yolov5s_448` judges single faces as well, a little better but within the intervals,
+in the same time on a CPU. `nano_320` takes two fifths of the default's time, for boards without a
+Coral. Its thresholds let it find more faces than the default; in return it lets more bare ones pass
+in grey, noisy and badly compressed pictures. All times are an x86-64 machine's; no model here has
+run on a Raspberry Pi yet.
 """
 
 _SOURCES_HEAD = """## Data and licences
@@ -80,11 +82,9 @@ The MobileNetV2 models started from torchvision's ImageNet weights (BSD-3-Clause
 ## How to rebuild
 
 Train as training/README.md says under "How the shipped models were made", then, `marked.json` being what it
-was last trained on, `train.json` the same before unannotated faces were marked, and `--percentile` what the
-model's manifest records,
+was last trained on and `train.json` the same before unannotated faces were marked,
 
-    python -m training.quantise --checkpoint training/runs/mean/mean.ckpt --data marked.json \\
-        --percentile PERCENTILE --output models
+    python -m training.quantise --checkpoint training/runs/mean/mean.ckpt --data marked.json --output models
     python -m training.thresholds --model models/{name}.tflite --data train.json
     python -m training.evaluate --model models/{name}.tflite --data val.json \\
         --checkpoint training/runs/mean/mean.ckpt
