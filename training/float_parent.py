@@ -9,7 +9,7 @@ from training.networks.base import DetectionNetwork
 from training.networks.ssd import SsdMobileNetV2
 from training.torch_interpreter import TorchInterpreter
 
-# Low enough for the whole precision-recall curve: below lies what int8 cannot tell from nothing.
+# Low enough for the precision-recall curve of scores that are products; int8 logits end at 0.0025.
 EVALUATION_MIN_SCORE = 0.005
 IOU_THRESHOLD = 0.6  # chosen on training pictures, see LOG.md
 MIN_SIDE_SHARE = 1 / 40  # of the input's side; chosen on training pictures, see LOG.md

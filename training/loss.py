@@ -43,8 +43,10 @@ class AnchorConfig:
 
     ratio: float = 4.0  # a face is an anchor's if neither side is more than so many times the other's
     box_weight: float = 1.0
-    label_weight: float = 1.0  # some 18 times YOLOv5's: the labels differ less than COCO's, and cost more
-    objectness_weight: float = 20.0  # YOLOv5's share; at 640 × 640, times the area: a mean over all cells
+    label_weight: float = 1.0  # 2.7 times YOLOv5's: the labels differ less than COCO's, and cost more
+    # At 640 × 640; times the area, for it is a mean over all cells. YOLOv5's own, 1.0 to 0.05 for the boxes
+    # of each of three levels, is 7; three times that ranked training faces better (LOG.md, 27 November).
+    objectness_weight: float = 20.0
     balance: tuple[float, ...] = (4.0, 1.0, 0.4)  # fine levels have more cells for as many faces
 
 
