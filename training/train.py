@@ -284,6 +284,13 @@ _POSITIVE = click.IntRange(min=1)
     help="Probability of one way to vary pictures, see training/augment.py; may be given several times.",
 )
 @click.option(
+    "--freeze",
+    "frozen",
+    multiple=True,
+    metavar="PART",
+    help="Leave this part of the network as it is, which is faster; may be given several times.",
+)
+@click.option(
     "--incorrect-weight",
     type=click.FloatRange(min=0, min_open=True),
     default=Config.incorrect_weight,

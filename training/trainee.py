@@ -12,9 +12,10 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from pi_mask.detector import place
+from pi_mask.errors import UsageError
 from pi_mask.overlay import draw
 from pi_mask.types import Detection
 from training.augment import AugmentConfig
@@ -52,6 +53,7 @@ class Config:
     mosaic_free_epochs: int = 0  # whole scenes alone show too few small faces: LOG.md, 22 and 24 November
     val_every_epochs: int = 4  # a measurement takes half a minute
     sample_pictures: int = 8  # in the log, at each measurement
+    frozen: tuple[str, ...] = ()  # parts that stay as they are: steps are faster
     workers: int = 1  # a process; on two cores more would be in training's way
     seed: int = 1
     accelerator: str = "cpu"
@@ -86,6 +88,8 @@ class Trainee(lightning.LightningModule):
         super().__init__()
         self.config = config
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for name in config.frozen:
+            part_of(network, name).requires_grad_(False).eval()  # Lightning leaves each part its mode
         self._losses = {side: loss_of(network, config, side) for side in {config.small_size, config.size}}
         self.distillation = Distillation(network, teacher) if teacher is not None else None
         self._val = val
@@ -154,6 +158,18 @@ class Trainee(lightning.LightningModule):
             milestones=[warmup],
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def part_of(network: DetectionNetwork, name: str) -> nn.Module:
+    """A part of the network by its name.
+
+    Raises:
+        UsageError: There is none.
+    """
+    parts = dict(network.named_children())
+    if name not in parts:
+        raise UsageError(f"This network has no part {name!r}. Choose from {', '.join(parts)}.")
+    return parts[name]
 
 
 def loss_of(network: DetectionNetwork, config: Config, side: int) -> DetectionLoss | AnchorLoss:

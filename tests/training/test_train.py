@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from pi_mask.types import MaskLabel
 from tests.training.colour_data import save_data
 from training.data import TrainingSet, load_coco
-from training.networks.registry import NETWORKS, Checkpoint, save_checkpoint
+from training.networks.registry import NETWORKS, Checkpoint, load_checkpoint, save_checkpoint
 from training.networks.yolov5 import YoloV5
 from training.train import EpochPlan, Run, build_network, main, train
 from training.trainee import Config
@@ -110,6 +110,23 @@ def test_anchors_of_a_file_are_trained_with(data: Path, tmp_path: Path) -> None:
     assert network.level_anchors() == tuple(tuple((w, h) for w, h in level) for level in anchors)
 
 
+def test_frozen_parts_stay_as_they_are(data: Path, tmp_path: Path) -> None:
+    """Neither weights nor batch norm's statistics of such a part move, measuring in between or not."""
+    torch.manual_seed(0)
+    before = NETWORKS["yolov5n"]()
+    start = tmp_path / "start.ckpt"
+    save_checkpoint(Checkpoint("yolov5n", 64, before), start)
+    config = Config(network="yolov5n", epochs=2, frozen=("stage2", "stage3"), **SHORT)
+
+    train(config, Run(data, data, tmp_path / "run", start=start))
+
+    after = load_checkpoint(tmp_path / "run" / "last.ckpt").network.state_dict()
+    # An average of equal numbers is rounded.
+    kept = {name for name, x in before.state_dict().items() if torch.allclose(x, after[name], rtol=1e-6)}
+    moved = {name.split(".")[0] for name in before.state_dict().keys() - kept}
+    assert moved == {name for name, _ in before.named_children()} - {"stage2", "stage3"}
+
+
 def test_how_the_scarce_class_is_treated_can_be_chosen(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each way to make more of few wrongly worn masks has an option, so that it can be measured alone."""
     seen: list[Config] = []
@@ -149,7 +166,7 @@ def refusal(*arguments: object) -> tuple[int, str]:
 
 
 def test_what_cannot_be_trained_is_refused_in_one_line(data: Path, tmp_path: Path) -> None:
-    """Odd sizes, anchors without use or sense, unknown variations: usage errors that say what to do."""
+    """Odd sizes, useless anchors, unknown parts and variations: usage errors that say what to do."""
     files = ("--data", data, "--val", data, "--output", tmp_path / "run")
     anchors = tmp_path / "anchors.json"
     anchors.write_text('{"anchors": [[1, 2]]}')
@@ -164,6 +181,8 @@ def test_what_cannot_be_trained_is_refused_in_one_line(data: Path, tmp_path: Pat
     )
     code, line = refusal(*files, "--network", "yolov5n", "--anchors", anchors)
     assert (code, line.startswith(f"Error: {anchors} holds no anchors for three levels. Give ")) == (2, True)
+    code, line = refusal(*files, "--freeze", "stage9")
+    assert (code, line.startswith("Error: This network has no part 'stage9'. Choose from ")) == (2, True)
     code, line = refusal(*files, "--augment", "mosaik=0.5")
     assert (code, line) == (2, "Error: Nothing that varies pictures is called 'mosaik'. Known: mosaic.")
     code, line = refusal(*files, "--augment", "mosaic=2")
