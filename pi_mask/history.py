@@ -124,7 +124,7 @@ class History:
         if crashes >= MAX_CRASHES:
             raise EdgeTpuError(
                 f"pi-mask crashed {crashes} times within {WINDOW_S / 60:g} minutes, so the Edge TPU is left "
-                "alone for as long. Check its cable and power supply, or use --accelerator cpu."
+                "alone for a while. Check its cable and power supply, or use --accelerator cpu."
             )
 
     def _back_off(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from pi_mask.errors import PiMaskError
+from pi_mask.errors import CameraTimeout, PiMaskError
 from pi_mask.types import Verdict
 
 if TYPE_CHECKING:
@@ -22,13 +22,15 @@ logger = logging.getLogger(__name__)
 PETS_PER_TIMEOUT: Final = 10
 """How often the watchdog is petted within its time-out at most: each datagram wakes the service manager."""
 _SEND_TIMEOUT_S: Final = 1.0
+_SLACK: Final = 1.5
+"""The next look may take longer than the last one by this factor."""
 
 
 class Notifier:
     """A line to the service manager; where there is none, every message goes nowhere.
 
-    The watchdog is petted by nothing but a good look: a frame that is new and went through the model. A
-    stalled camera, a hung driver and a dead loop all end in the same restart.
+    The watchdog is petted by nothing but a good look: a frame that is new and went through the model. A hung
+    driver and a dead loop end in a restart by it; a stalled camera in one by ourselves, just before.
 
     Args:
         environ: NOTIFY_SOCKET is a path, or "@" and an abstract name; WATCHDOG_USEC the watchdog's time-out
@@ -39,8 +41,9 @@ class Notifier:
     def __init__(self, environ: Mapping[str, str], clock: Callable[[], float] = time.monotonic) -> None:
         name = environ.get("NOTIFY_SOCKET", "")
         self._address = "\0" + name[1:] if name.startswith("@") else name
-        self._interval_s = _timeout_s(environ) / PETS_PER_TIMEOUT
+        self._timeout_s = _timeout_s(environ)
         self._clock = clock
+        self._last_look = self._last_good = clock()
         self._next_pet = -math.inf
         self._shown: tuple[Verdict, bool] | None = None
         self._is_failing = False
@@ -49,6 +52,7 @@ class Notifier:
     def serving(self) -> Iterator[None]:
         """Say that everything is open, and at the end of the block that it is being closed."""
         self._send("READY=1")
+        self._last_look = self._last_good = self._clock()
         try:
             yield
         finally:
@@ -68,14 +72,27 @@ class Notifier:
         self._send(f"STATUS={' '.join(text.split())}")
 
     def observed(self, observation: Observation) -> None:
-        """Show a change of verdict; pet the watchdog if this was a good look."""
+        """Show a change of verdict; pet the watchdog if this was a good look.
+
+        Raises:
+            CameraTimeout: The watchdog would end the process before the next look. Ended in order it switches
+                the outputs off itself, and the failure doesn't look like a driver's.
+        """
         shown = (observation.verdict, observation.is_degraded)
         if shown != self._shown:
             self._shown = shown
             self.status(_describe(observation))
-        is_good = observation.frame is not None and observation.verdict is not Verdict.FAULT
-        if is_good and math.isfinite(self._interval_s) and self._clock() >= self._next_pet:
-            self._next_pet = self._clock() + self._interval_s
+        now = self._clock()
+        pause_s, self._last_look = now - self._last_look, now
+        if observation.frame is not None and observation.verdict is not Verdict.FAULT:
+            self._last_good = now
+            self._pet(now)
+        elif now - self._last_good + _SLACK * pause_s >= self._timeout_s:
+            raise CameraTimeout(f"{_describe(observation)} Starting anew, before the watchdog does it.")
+
+    def _pet(self, now: float) -> None:
+        if math.isfinite(self._timeout_s) and now >= self._next_pet:
+            self._next_pet = now + self._timeout_s / PETS_PER_TIMEOUT
             self._send("WATCHDOG=1")
 
     def _send(self, message: str) -> None:

@@ -64,9 +64,10 @@ class CameraSettings(Section):
     timeout_s: float = Field(
         default=5.0,
         ge=0.5,
-        le=60,
+        le=10,
         description="Seconds without a frame after which the camera counts as stalled. 5, because a USB "
-        "camera may take some seconds to wake, while a door must not show an old light for longer.",
+        "camera may take some seconds to wake, while a door must not show an old light for longer; at most "
+        "10: the service's watchdog ends the program after 15.",
     )
     realtime: bool = Field(
         default=False,

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pi_mask.errors import CameraError
+from pi_mask.errors import CameraError, CameraTimeout
 from pi_mask.service import PETS_PER_TIMEOUT, Notifier
 from pi_mask.types import Frame, Observation, Verdict
 
@@ -109,7 +109,7 @@ def test_each_change_is_a_status_of_one_line(manager: Manager) -> None:
 
 def test_only_good_looks_pet_the_watchdog(manager: Manager) -> None:
     """A fault pets nothing, with or without a frame; the next good look does at once."""
-    seconds = iter(range(0, 1000, 10))
+    seconds = iter(range(0, 1000, 3))
     notifier = Notifier({**manager.variables, **WATCHDOG}, clock=lambda: float(next(seconds)))
     pets: list[int] = []
 
@@ -124,6 +124,37 @@ def test_only_good_looks_pet_the_watchdog(manager: Manager) -> None:
         pets.append(manager.heard().count("WATCHDOG=1"))
 
     assert pets == [1, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(("timeout_s", "end_s"), [(2, 12), (5, 10), (7, 7), (10, 10)])
+def test_a_stall_ends_in_order_before_the_watchdog(manager: Manager, timeout_s: int, end_s: int) -> None:
+    """Faults come every time-out of the camera; at the last one that the watchdog waits for it is over."""
+    now = 100.0
+    notifier = Notifier({**manager.variables, **WATCHDOG}, clock=lambda: now)
+
+    def stall() -> None:
+        nonlocal now
+        while True:
+            now += timeout_s
+            notifier.observed(seen(Verdict.FAULT, has_frame=False))
+
+    with notifier.serving():
+        for _ in range(3):
+            now += 5
+            notifier.observed(seen(Verdict.IDLE))
+        with pytest.raises(CameraTimeout, match=r"Check the cable\. Starting anew, before the watchdog"):
+            stall()
+
+    assert now == 115 + end_s
+
+
+def test_without_a_watchdog_a_stall_may_last() -> None:
+    """On a desktop a camera may be plugged in again after an hour."""
+    seconds = iter(range(0, 10000, 5))
+    notifier = Notifier({}, clock=lambda: float(next(seconds)))
+
+    for _ in range(720):
+        notifier.observed(seen(Verdict.FAULT, has_frame=False))
 
 
 def test_the_watchdog_is_petted_ten_times_in_its_time(manager: Manager) -> None:
