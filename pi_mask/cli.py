@@ -27,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     try:
         # A file's name need not be text; it must not be the name that fails.
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        if sys.stdout is not None:  # as it is where the shell closed it
+            sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         code = _run(arguments)
     except KeyboardInterrupt:
         code = _failed("Interrupted.", _INTERRUPTED)

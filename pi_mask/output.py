@@ -47,7 +47,7 @@ class VideoWriter:
         # An absolute path, because FFmpeg takes "name:rest" for a protocol.
         name = str(self._part.absolute())
         self._writer: cv2.VideoWriter | None = cv2.VideoWriter(
-            name, cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*_CODEC), fps, size
+            name, cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*_CODEC), _codec_rate(fps), size
         )
         if not self._writer.isOpened():
             _remove(self._part)
@@ -232,6 +232,11 @@ class AnnotatedFiles:
         self._taken.add(name.casefold())
         self.written.append(self.folder / name)
         return self.folder / name
+
+
+def _codec_rate(fps: float) -> float:
+    """The nearest rate that MPEG-4 takes: a fraction of two numbers below 65,536."""
+    return round(fps, 3 if fps < 65 else 2)
 
 
 def _prepare(folder: Path) -> None:

@@ -74,6 +74,16 @@ def test_a_video_has_every_frame_in_its_colours(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("rate", [119.983, 239.873, 59.9401, 23.9761])
+def test_odd_rates_of_telephones_are_written(tmp_path: Path, rate: float) -> None:
+    """MPEG-4 refuses what is no fraction of two small numbers, so the nearest that is one is taken."""
+    path = tmp_path / "film.mp4"
+    with VideoWriter(path, rate, (64, 48)) as video:
+        video.write(plain(RED))
+
+    assert cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FPS) == pytest.approx(rate, rel=1e-4)
+
+
 def test_a_video_appears_when_it_is_whole(tmp_path: Path) -> None:
     """Until it is closed an older film stays under the name; closing twice is fine, writing then is not."""
     path = tmp_path / "film.mp4"

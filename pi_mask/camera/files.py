@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -18,6 +19,8 @@ from pi_mask.types import Frame
 if TYPE_CHECKING:
     from pi_mask.types import Image
 
+logger = logging.getLogger(__name__)
+
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts"}
     | {".3gp", ".ogv", ".wmv", ".flv", ".mjpg", ".mjpeg", ".h264", ".h265", ".gif"}
@@ -27,6 +30,8 @@ PICTURE_STEP_S = 1.0
 watched."""
 FALLBACK_FPS = 25.0
 """Frame rate of a video that states none; also FFmpeg's own guess for raw streams."""
+WHOLE_SHARE = 0.9
+"""A video that delivers less of the frames that it states is named: some containers only estimate them."""
 MAX_FPS = 500.0
 """A rate above this is the container's clock and not the camera's: browsers record WebM that states 1000."""
 
@@ -160,19 +165,29 @@ class _Video:
                 f"{path} cannot be opened: it is truncated or no video. Copy it again, or convert it to MP4."
             )
         self.path = path
-        self.step_s = 1.0 / _frame_rate(self._capture.get(cv2.CAP_PROP_FPS))
-        self._has_frames = False
+        stated = self._capture.get(cv2.CAP_PROP_FPS)
+        self.step_s = 1.0 / _frame_rate(stated)
+        # Where the rate is none, the number of frames is none either: it is made from rate and duration.
+        self._stated = self._capture.get(cv2.CAP_PROP_FRAME_COUNT) if _is_rate(stated) else 0.0
+        self._frames = 0
 
     def read(self) -> Image | None:
         try:
             is_read, image = self._capture.read()
             if is_read:
-                self._has_frames = True
+                self._frames += 1
                 return bgr_to_rgb(image)
         except cv2.error as error:
             raise InputError(f"{self.path} cannot be decoded. Convert it to MP4 (H.264).") from error
-        if not self._has_frames:
+        if not self._frames:
             raise InputError(f"{self.path} delivers no frame. Copy it again, or convert it to MP4 (H.264).")
+        if self._frames < WHOLE_SHARE * self._stated:
+            logger.warning(
+                "%s ends after %d of %d frames. If it is cut off, copy it again.",
+                self.path,
+                self._frames,
+                self._stated,
+            )
         return None
 
     def close(self) -> None:
@@ -204,6 +219,13 @@ def _open(path: Path) -> _Source:
 
 def _files_of(source: Path) -> list[Path]:
     """The files that a source stands for."""
+    try:
+        return _found(source)
+    except OSError as error:  # of a folder that may not be searched, or too long a name
+        raise InputError(f"{source} cannot be reached: {error.strerror}. Check the path.") from error
+
+
+def _found(source: Path) -> list[Path]:
     if source.is_file():
         return [source]
     if not source.is_dir():
@@ -235,6 +257,9 @@ def _check_readable(path: Path) -> None:
         raise InputError(f"{path} is empty. Copy the file again.")
 
 
+def _is_rate(stated: float) -> bool:
+    return math.isfinite(stated) and 0 < stated <= MAX_FPS
+
+
 def _frame_rate(stated: float) -> float:
-    is_plausible = math.isfinite(stated) and 0 < stated <= MAX_FPS
-    return stated if is_plausible else FALLBACK_FPS
+    return stated if _is_rate(stated) else FALLBACK_FPS

@@ -218,7 +218,7 @@ class _Device:
         path = Path(f"/dev/video{self.source}" if self.source.isdecimal() else self.source)
         if not sys.platform.startswith("linux"):
             return f"Cannot open webcam {self.name}. Plug it in, and allow this program to use the camera."
-        if not path.exists():
+        if not os.path.exists(path):  # noqa: PTH110 Path.exists raises for some paths that can't be reached
             return f"There is no webcam at {path}. Plug it in, or choose another (ls /dev/video*)."
         if not os.access(path, os.R_OK | os.W_OK):
             return f'No permission to use {path}. Run: sudo usermod -aG video "$USER", then log in again.'
@@ -227,7 +227,7 @@ class _Device:
     @property
     def _is_stream(self) -> bool:
         """A URL, or a recording in place of a camera."""
-        return self._is_url or Path(self.source).is_file()
+        return self._is_url or os.path.isfile(self.source)  # noqa: PTH113 as above
 
     def _open_stream(self) -> cv2.VideoCapture:
         timeouts = [

@@ -26,7 +26,7 @@ def say(line: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        _discard(sys.stdout)
+        discard(sys.stdout)
         raise OutputError(
             f"Standard output cannot be written: {error.strerror}. Free some space, or send it elsewhere."
         ) from error
@@ -41,7 +41,7 @@ def tell(line: str) -> None:
     try:
         click.echo(line, err=True)
     except OSError:
-        _discard(sys.stderr)
+        discard(sys.stderr)
 
 
 def configure_logging(level: str) -> None:
@@ -101,7 +101,7 @@ def clear_line() -> None:
     click.echo("\r\x1b[2K", nl=False, err=True)
 
 
-def _discard(stream: TextIO) -> None:
+def discard(stream: TextIO) -> None:
     """Send a stream that failed nowhere: what is still buffered would fail again at exit."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import Final, TextIO
 
+from pi_mask.commands.streams import discard
 from pi_mask.errors import OutputError
 from pi_mask.types import Verdict
 
@@ -35,10 +36,11 @@ class ConsoleIndicator:
 
     The text says all that the colour says. Colour (ECMA-48 SGR) appears on a terminal only, and not while
     ``NO_COLOR`` is set (no-color.org) or ``TERM`` is "dumb". A stream that cannot encode the symbols gets
-    ASCII ones. ``BrokenPipeError`` rises to the caller.
+    ASCII ones.
 
     Args:
-        stream: Where the lines go, flushed one by one and left open; standard output by default.
+        stream: Where the lines go, flushed one by one and left open; standard output by default. On standard
+            error they are a log: what can't be written there, on a full disk, is given up.
         is_coloured: Decides about colour; None looks at stream and environment.
     """
 
@@ -53,20 +55,32 @@ class ConsoleIndicator:
         """Write one line; the same arguments again write nothing.
 
         Raises:
-            OutputError: The indicator is closed.
-            BrokenPipeError: The reader has gone.
+            OutputError: The indicator is closed, or the stream takes no more.
+            BrokenPipeError: The reader of standard output has gone.
         """
         if self._is_closed:
             raise OutputError("The console indicator is closed. Open it again before showing a verdict.")
         if self._shown == (verdict, is_degraded):
             return
-        self._stream.write(self._line(verdict, is_degraded=is_degraded) + "\n")
-        self._stream.flush()
         self._shown = (verdict, is_degraded)
+        try:
+            self._stream.write(self._line(verdict, is_degraded=is_degraded) + "\n")
+            self._stream.flush()
+        except OSError as error:
+            self._give_up(error)
 
     def close(self) -> None:
         """Write no more; the stream stays open."""
         self._is_closed = True
+
+    def _give_up(self, error: OSError) -> None:
+        if isinstance(error, BrokenPipeError) and self._stream is not sys.stderr:
+            raise error
+        discard(self._stream)
+        if self._stream is not sys.stderr:
+            raise OutputError(
+                f"The console cannot be written: {error.strerror}. Free some space, or send it elsewhere."
+            ) from error
 
     def _line(self, verdict: Verdict, *, is_degraded: bool) -> str:
         line = _LINES[verdict]

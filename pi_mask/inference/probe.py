@@ -52,6 +52,10 @@ def probe(model: bytes | Path, *, device: str = "", library: str = "", timeout_s
         )
     except subprocess.TimeoutExpired as error:
         raise EdgeTpuError(f"The Edge TPU did not answer within {timeout_s:g} s. {REPLUG_ADVICE}") from error
+    except OSError as error:
+        raise EdgeTpuError(
+            f"The Edge TPU could not be tried: {error.strerror}. Free some memory, then start again."
+        ) from error
     _report(child)
 
 

@@ -99,6 +99,14 @@ def test_missing_path(tmp_path: Path) -> None:
         FilesCamera([tmp_path / "gone.jpg"])
 
 
+def test_path_that_cannot_be_reached(tmp_path: Path) -> None:
+    """So is one that the system refuses to look for."""
+    name = "x" * 300
+
+    with pytest.raises(InputError, match=rf"{name} cannot be reached: File name too long\. Check"):
+        FilesCamera([tmp_path / name])
+
+
 def test_folder_without_pictures(tmp_path: Path) -> None:
     """A folder that holds nothing to show is reported at once, with advice."""
     (tmp_path / "notes.txt").write_text("no picture")
@@ -284,6 +292,19 @@ def test_truncated_video(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-500])
 
     assert only_error(path).startswith(f"{path} cannot be opened: it is truncated or no video.")
+
+
+def test_half_a_video(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What was recorded until the copy broke off is shown, and that there was more is said."""
+    path = save_video(tmp_path / "a.avi", frames=40)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+
+    frames = read_all(path)
+
+    assert 0 < len(frames) < 30
+    ending = f"{path} ends after {len(frames)} of 40 frames. If it is cut off, copy it again."
+    assert caplog.messages == [ending]
 
 
 def test_video_that_promises_too_much(tmp_path: Path) -> None:

@@ -138,6 +138,12 @@ def test_huge_index() -> None:
         WebcamCamera("99999999999")
 
 
+def test_name_that_is_too_long() -> None:
+    """So is one that the system refuses to look for."""
+    with pytest.raises(CameraError, match=r"^There is no webcam at x+\. Plug it in"):
+        WebcamCamera("x" * 300)
+
+
 def test_device_that_is_no_camera() -> None:
     """A device that OpenCV cannot open is said to be in use."""
     with pytest.raises(CameraError, match=r"Cannot open webcam /dev/null\. Close what else uses it"):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import sys
+from pathlib import Path
 
 import pytest
 
+from pi_mask.errors import OutputError
 from pi_mask.indicator.console import ConsoleIndicator
 from pi_mask.types import Verdict
 
@@ -119,6 +122,17 @@ def test_standard_output_is_the_default(capsys: pytest.CaptureFixture[str]) -> N
     indicator.close()
 
     assert capsys.readouterr() == (PLAIN[Verdict.IDLE], "")
+
+
+def test_a_full_disk_ends_results_and_not_a_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On standard output a line that cannot be written is an error; on standard error it is given up."""
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        ConsoleIndicator(full).show(Verdict.IDLE)
+
+    unwritten = pytest.raises(OutputError, match=r"^The console cannot be written: No space left on device\.")
+    with Path("/dev/full").open("w") as full, unwritten:
+        ConsoleIndicator(full).show(Verdict.IDLE)
 
 
 def test_a_broken_pipe_rises() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,14 @@ def test_a_driver_that_hangs_is_killed(driver: FakeDriver) -> None:
 
     with pytest.raises(EdgeTpuError, match=r"^The Edge TPU did not answer within 0\.5 s\. Re-plug it"):
         probe(COMPILED, library=driver.library, timeout_s=0.5)
+
+
+def test_a_child_that_cannot_be_started_is_the_devices_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without memory for another process the door goes on with what it has."""
+    monkeypatch.setattr(sys, "executable", "/dev/null")
+
+    with pytest.raises(EdgeTpuError, match=r"^The Edge TPU could not be tried: Permission denied\."):
+        probe(COMPILED)
 
 
 def test_the_childs_error_arrives_whole(driver: FakeDriver) -> None:
