@@ -3,7 +3,7 @@
 
 download_bundle() {
 	local log="$TARGET.log"
-	[ ! -e "$TARGET" ] || [ -f "$TARGET/SHA256SUMS" ] || [ -z "$(ls -A "$TARGET")" ] ||
+	[ ! -e "$TARGET" ] || [ -f "$TARGET/SHA256SUMS" ] || is_begun ||
 		die 2 "$TARGET has other things in it. Name a new or empty folder."
 	PYTHON=$(find_python)
 	[ -n "$PYTHON" ] || die 3 "Python 3.11 to 3.14 was not found here. Install it (Debian: python3-venv), then run this again."
@@ -27,6 +27,10 @@ download_bundle() {
 	say "Done. Copy this folder and $TARGET to the other computer, and run there: ./install.sh$(
 		[ "$DESKTOP" = no ] || say " --desktop"
 	) --offline $(basename "$TARGET")"
+}
+
+is_begun() { # empty, or what a download that broke off has left
+	[ -z "$(find "$TARGET" -mindepth 1 -maxdepth 1 ! -name wheels ! -name debs ! -name .SHA256SUMS)" ]
 }
 
 print_bundle_plan() {
@@ -101,7 +105,7 @@ index_debs() { # index_debs FOLDER: makes it an archive that apt can read
 }
 
 offline_apt_source() { # trusted, because SHA256SUMS has been checked, and apt checked the packages when they came
-	[ "$DRY_RUN" = yes ] || printf 'deb [trusted=yes] file:%s ./\n' "$OFFLINE/debs" >"$WORK/apt.list"
+	[ "$DRY_RUN" = yes ] || printf 'deb [trusted=yes] file:%s ./\n' "${OFFLINE// /%20}/debs" >"$WORK/apt.list"
 }
 
 write_checksums() ( # write_checksums FOLDER

@@ -22,7 +22,7 @@ die() { # die CODE MESSAGE
 }
 
 clean_up() {
-	[ -z "$WORK" ] || rm -rf "$WORK"
+	[ "$DRY_RUN" = yes ] || [ -z "$WORK" ] || rm -rf "$WORK"
 }
 
 unforeseen() { # a command failed that should not; a subshell leaves the message to the shell that waits for it

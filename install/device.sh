@@ -6,6 +6,7 @@ CONFIG=/etc/pi-mask/config.toml
 STATE=/var/lib/pi-mask
 UNITS=/etc/systemd/system
 WATCHDOG_CONFIG=/etc/systemd/system.conf.d/70-pi-mask-watchdog.conf
+FIRST_BOOT=pi-mask-firstboot.service
 DEVICE_LOG=/var/log/pi-mask-install.log
 GROUPS_NEEDED="video gpio plugdev audio"
 
@@ -48,6 +49,7 @@ print_device_plan() {
 }
 
 install_device() {
+	umask 022 # the user pi-mask has to read what root installs
 	check_device
 	check_root
 	check_space "$ROOT$BASE" 700
@@ -140,10 +142,11 @@ install_service() {
 	run install -m 0644 "$SOURCE"/systemd/*.service "$ROOT$UNITS"
 	if is_booted; then run systemctl daemon-reload; fi
 	try "systemd did not take the service." systemctl enable pi-mask.service
-	if [ "$CHANGED" = yes ]; then start=restart; fi
+	if [ "$CHANGED" = yes ] || [ -e "$ROOT$BASE/$RESTART_PENDING" ]; then start=restart; fi
 	if is_booted; then
 		run systemctl "$start" pi-mask.service || warn "The service did not start. See: journalctl -u pi-mask; pi-mask doctor"
 	fi
+	run rm -f "$ROOT$BASE/$RESTART_PENDING"
 }
 
 install_watchdog() {
@@ -176,12 +179,11 @@ uninstall_device() {
 		[ "$PURGE" = no ] || say ", $CONFIG, $STATE and the user pi-mask"
 	)"
 	begin "$ROOT$DEVICE_LOG"
-	for unit in "$SOURCE"/systemd/*.service; do
-		unit=$(basename "$unit")
-		[ -e "$ROOT$UNITS/$unit" ] || continue
-		run systemctl disable --now "$unit" || run systemctl disable "$unit" || true
-		run rm -f "$ROOT$UNITS/$unit"
-	done
+	for unit in "$SOURCE"/systemd/*.service; do remove_unit "$(basename "$unit")"; done
+	if [ -e "$ROOT$UNITS/$FIRST_BOOT" ]; then
+		remove_unit "$FIRST_BOOT"
+		run rm -rf "$ROOT/usr/local/src/pi-mask" # put there by firstboot.sh
+	fi
 	if is_booted; then run systemctl daemon-reload; fi
 	if [ -e "$ROOT$WATCHDOG_CONFIG" ]; then
 		run rm -f "$ROOT$WATCHDOG_CONFIG"
@@ -197,8 +199,14 @@ uninstall_device() {
 	fi
 }
 
+remove_unit() { # remove_unit NAME
+	[ -e "$ROOT$UNITS/$1" ] || return 0
+	run systemctl disable --now "$1" || run systemctl disable "$1" || true
+	run rm -f "$ROOT$UNITS/$1"
+}
+
 purge_device() {
-	run rm -rf "$ROOT/etc/pi-mask" "$ROOT$STATE"
+	run rm -rf "$ROOT/etc/pi-mask" "$ROOT$STATE" "$ROOT$UNITS/pi-mask.service.d"
 	if getent passwd pi-mask >/dev/null; then run userdel pi-mask || warn "The user pi-mask could not be removed."; fi
 	run rm -f "$LOG" # last: whatever is run writes to it
 	say "Done. Packages from apt stay."

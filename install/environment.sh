@@ -7,6 +7,7 @@
 
 PYTHON=
 CHANGED=no # whether a running service has to start anew
+RESTART_PENDING=restart-pending
 PIP_SOURCE=()
 
 fingerprint() { # fingerprint REQUIREMENTS PYTHON_VERSION
@@ -15,8 +16,7 @@ fingerprint() { # fingerprint REQUIREMENTS PYTHON_VERSION
 		printf '%s\n' "$2"
 		cat "$1"
 		if [ -n "$OFFLINE" ]; then cat "$OFFLINE"/wheels/pi_mask-*.whl; else sha256_of_tree pyproject.toml README.md LICENSE pi_mask models; fi
-	) >"$WORK/fingerprint"
-	sha256_of "$WORK/fingerprint" | cut -c 1-12
+	) | sha256_of | cut -c 1-12
 }
 
 use_bundle() { # after this, pip takes everything from --offline's folder
@@ -45,8 +45,8 @@ make_wheel() { # make_wheel PYTHON FOLDER: a wheel of this checkout, made withou
 make_environment() { # make_environment BASE REQUIREMENTS VENV_ARGUMENT…
 	local base="$1" requirements="$SOURCE/install/requirements/$2.txt" name folder wheels="$WORK"
 	shift 2
-	name=unknown
-	[ "$DRY_RUN" = yes ] || name=$(fingerprint "$requirements" "$(python_version "$PYTHON")")
+	name=unknown # a dry run on a fresh computer has no Python yet
+	if command -v "$PYTHON" >/dev/null; then name=$(fingerprint "$requirements" "$(python_version "$PYTHON")"); fi
 	folder="$base/$name"
 	if [ "$(readlink "$base/venv" 2>/dev/null)" = "$name" ] && [ -x "$folder/bin/pi-mask" ]; then
 		step "Python environment: complete already"
@@ -60,6 +60,8 @@ make_environment() { # make_environment BASE REQUIREMENTS VENV_ARGUMENT…
 	pip_install "$folder/bin/python" --requirement "$requirements"
 	if [ -n "$OFFLINE" ]; then wheels="$OFFLINE/wheels"; else make_wheel "$folder/bin/python" "$WORK"; fi
 	install_wheel "$folder" "$wheels"
+	# From here on a run that breaks off has replaced what the service runs, and the next run has to restart it.
+	[ "$DESKTOP" = yes ] || run touch "$base/$RESTART_PENDING"
 	run ln -sfn "$name" "$base/venv"
 	# shellcheck disable=SC2034 # read by device.sh
 	CHANGED=yes
@@ -140,7 +142,9 @@ apt_install() { # apt_install PACKAGE…
 	local options=(-o DPkg::Lock::Timeout=600) # the first boot's own upgrades may hold the lock for minutes
 	if [ -n "$OFFLINE" ] && [ -f "$OFFLINE/debs/Packages" ]; then
 		offline_apt_source
-		options+=(-o "Dir::Etc::SourceList=$WORK/apt.list" -o Dir::Etc::SourceParts=/dev/null)
+		# As root, because apt's own user may not look into a home folder; and the other sources' lists stay.
+		options+=(-o "Dir::Etc::SourceList=$WORK/apt.list" -o Dir::Etc::SourceParts=/dev/null
+			-o APT::Sandbox::User=root -o APT::Get::List-Cleanup=0)
 	elif [ -n "$OFFLINE" ]; then
 		die 1 "Missing: $*. $OFFLINE has no packages for this system. Fill it on a Raspberry Pi with the same system, or go online once."
 	fi

@@ -12,6 +12,11 @@ PACKAGES = (
     "curl ca-certificates python3 python3-venv python3-numpy python3-lgpio python3-libcamera"
     " python3-picamera2 libusb-1.0-0"
 )
+OFFLINE_APT = [
+    "Dir::Etc::SourceList=WORK/apt.list",
+    "Dir::Etc::SourceParts=/dev/null",
+    "APT::Sandbox::User=root",
+]
 TARGETS = [
     ("pi-64", "3.11", "aarch64"),
     ("pi-64", "3.13", "aarch64"),
@@ -84,13 +89,22 @@ def test_offline_uses_nothing_but_the_bundle(computer: Computer, desk: Computer,
     assert installs[1].endswith("--no-index BUNDLE/wheels/pi_mask-1-py3-none-any.whl")
     apt = [call for call in calls if call.startswith("apt-get")]
     assert [call.split(" -o ")[2:] for call in apt] == [
-        ["Dir::Etc::SourceList=WORK/apt.list", "Dir::Etc::SourceParts=/dev/null update"],
-        [
-            "Dir::Etc::SourceList=WORK/apt.list",
-            f"Dir::Etc::SourceParts=/dev/null install --yes --no-install-recommends {PACKAGES}",
-        ],
+        [*OFFLINE_APT, "APT::Get::List-Cleanup=0 update"],
+        [*OFFLINE_APT, f"APT::Get::List-Cleanup=0 install --yes --no-install-recommends {PACKAGES}"],
     ]
     assert (computer.root / "usr/local/lib/aarch64-linux-gnu/libedgetpu.so.1").exists()
+
+
+def test_a_bundle_may_lie_in_a_folder_with_spaces(computer: Computer, tmp_path: Path) -> None:
+    """A space in the name of a USB stick is not the one that ends a word in apt's list of sources."""
+    bundle = tmp_path / "USB stick"
+    computer.install("--download", str(bundle))
+    computer.stand_in(computer.bin / "apt-get", 'cat "${4#*=}" >"$FAKE_STATE/sources"; exit 1')
+
+    computer.run("--offline", str(bundle))
+
+    sources = (computer.state / "sources").read_text()
+    assert sources == f"deb [trusted=yes] file:{tmp_path}/USB%20stick/debs ./\n"
 
 
 def test_without_packages_for_apt_a_prepared_pi_is_needed(
@@ -142,6 +156,8 @@ def test_a_download_that_broke_off_is_no_bundle(desk: Computer, bundle: Path) ->
 
     assert (broken.returncode, unusable.returncode) == (1, 2)
     assert "SHA256SUMS is missing" in unusable.stderr
+    desk.install("--download", str(bundle))
+    assert (bundle / "SHA256SUMS").exists()
 
 
 def test_a_bundle_for_a_desktop(desk: Computer, bundle: Path) -> None:

@@ -32,7 +32,7 @@ def desktop(computer: Computer) -> Computer:
 def mac(desktop: Computer) -> Computer:
     """A Mac: no apt, no dpkg, no sha256sum, no flock, no /proc, no /etc/os-release."""
     desktop.set(kernel="Darwin", machine="arm64")
-    desktop.stand_in(desktop.bin / "shasum", 'exec "$REAL_SHA256SUM" "${@: -1}"')
+    desktop.stand_in(desktop.bin / "shasum", 'exec "$REAL_SHA256SUM" "${@:3}"')
     desktop.without("dpkg", "apt-get", "dpkg-query", "dpkg-deb", "sha256sum", "flock", "systemctl", "udevadm")
     (desktop.root / "etc/os-release").unlink()
     (desktop.root / "proc/meminfo").unlink()

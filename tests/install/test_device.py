@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -206,6 +208,34 @@ def test_an_upgrade_that_fails_leaves_the_old_version_working(computer: Computer
     assert (old / "bin/pi-mask").exists()
 
 
+def test_an_upgrade_that_broke_off_late_still_restarts_the_service(computer: Computer) -> None:
+    """Once the new environment is in place the next run restarts what runs the old one, and only that run."""
+    computer.install()
+    computer.set(python_version="3.12", fail_at="usermod")
+    assert computer.run("--upgrade").returncode == 1
+    computer.set(fail_at="")
+
+    computer.install("--upgrade")
+    after_the_break = computer.calls()
+    computer.install()
+
+    assert [call for call in after_the_break if call in RESTART] == RESTART
+    assert "systemctl start pi-mask.service" in computer.calls()
+
+
+def test_what_root_installs_can_be_read_by_the_service(computer: Computer) -> None:
+    """The umask of whoever calls sudo does not lock the user pi-mask out."""
+    before = os.umask(0o077)
+    try:
+        computer.install()
+    finally:
+        os.umask(before)
+
+    paths = [computer.root / "opt/pi-mask", *(computer.root / "opt/pi-mask").rglob("*")]
+    assert len(paths) > 5
+    assert [path for path in paths if path.exists() and not path.stat().st_mode & 0o044] == []
+
+
 def test_nothing_to_upgrade_is_said(computer: Computer) -> None:
     """--upgrade without an installation does nothing."""
     result = computer.run("--upgrade")
@@ -257,6 +287,24 @@ def test_uninstalling_leaves_what_is_the_owners(computer: Computer) -> None:
     assert "pi-mask" not in (computer.state / "accounts").read_text()
     assert not (computer.root / "var/log/pi-mask-install.log").exists()
     computer.install("--uninstall", "--purge")
+
+
+def test_the_first_boots_installer_goes_too(computer: Computer) -> None:
+    """A card does not install itself again after --uninstall; --purge takes the owner's drop-in too."""
+    units, unpacked = computer.root / "etc/systemd/system", computer.root / "usr/local/src/pi-mask"
+    computer.install()
+    unpacked.mkdir(parents=True)
+    computer.install("--uninstall")
+    assert unpacked.exists()  # somebody's own
+
+    (units / "pi-mask-firstboot.service").touch()
+    (units / "pi-mask.service.d").mkdir()
+    computer.install("--uninstall")
+
+    assert "systemctl disable --now pi-mask-firstboot.service" in computer.calls()
+    assert (unpacked.exists(), [path.name for path in units.iterdir()]) == (False, ["pi-mask.service.d"])
+    computer.install("--uninstall", "--purge")
+    assert list(units.iterdir()) == []
 
 
 def test_without_service(computer: Computer) -> None:
@@ -333,6 +381,21 @@ def test_a_dry_run_changes_nothing(computer: Computer) -> None:
     shown = [line.strip().split()[0] for line in said.splitlines() if line.startswith("    ")]
     assert {"apt-get", "dpkg", "useradd", "systemctl", "curl", "ldconfig"} <= {*shown, "apt-get"}
     assert "env DEBIAN_FRONTEND=noninteractive apt-get" in said
+
+
+def test_a_dry_run_on_an_installed_pi(computer: Computer) -> None:
+    """It knows the version that is there, and leaves the folder alone that it names for its work."""
+    named = Path("/tmp/pi-mask-install")  # noqa: S108 as the script has it
+    existed = named.exists()
+    named.mkdir(exist_ok=True)
+    computer.install()
+
+    said = computer.install("--dry-run")
+
+    assert "- Python environment: complete already" in said
+    assert named.exists()
+    if not existed:
+        named.rmdir()
 
 
 def test_a_dry_uninstallation_changes_nothing(computer: Computer) -> None:
