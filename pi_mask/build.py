@@ -5,6 +5,7 @@ Back ends are imported only when chosen: a desktop has no picamera2, a Pi no web
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from pi_mask.camera.base import Camera
     from pi_mask.indicator.base import Indicator
     from pi_mask.inference.base import Interpreter
+
+logger = logging.getLogger(__name__)
 
 
 def isp_size(settings: CameraSettings, wanted: ModelInput) -> tuple[int, int]:
@@ -68,13 +71,20 @@ def _webcam(settings: CameraSettings) -> Camera:
 
 
 def _files(settings: CameraSettings) -> Camera:
-    from pi_mask.camera.files import FilesCamera
+    from pi_mask.camera.files import PICTURE_STEP_S, FilesCamera
 
     if not settings.source:
         raise UsageError(
             "--camera files needs something to play. Add --source with an image, folder or video."
         )
-    return FilesCamera([Path(settings.source)], realtime=settings.realtime)
+    camera = FilesCamera([Path(settings.source)], realtime=settings.realtime)
+    if camera.has_pictures:
+        logger.warning(
+            "Pictures come %g s apart, and frames further apart than tracker.max_age_s never make a person. "
+            "Use pi-mask detect for pictures, or a video.",
+            PICTURE_STEP_S,
+        )
+    return camera
 
 
 def _gpio(settings: IndicatorSettings) -> Indicator:

@@ -6,6 +6,7 @@ imported within ``main``, so that Ctrl-C is answered properly even then.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
@@ -27,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     try:
         # A file's name need not be text; it must not be the name that fails.
-        if sys.stdout is not None:  # as it is where the shell closed it
+        # Both are None where the shell closed them (2>&-).
+        sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115 pathlib would be imported for it
+        if sys.stdout is not None:
             sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         code = _run(arguments)
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -96,6 +97,8 @@ def prepare_folder(folder: Path, steps: Sequence[Step]) -> None:
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
         taken = [path for path in sorted(folder.iterdir()) if _step_of(path) in steps]
         free = shutil.disk_usage(folder).free
     except OSError as error:

@@ -117,7 +117,7 @@ def load_settings(
 def _read_config(config: Path | None, environ: Mapping[str, str]) -> tuple[Path | None, str]:
     """The TOML file to use with its text; a file that was named must exist, the usual ones need not."""
     named = config or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
-    origin = "--config" if config else CONFIG_VARIABLE
+    origin = "the path" if config else CONFIG_VARIABLE
     for path in [named] if named else _usual_places(environ):
         try:
             return path, path.read_bytes().decode("utf-8-sig")

@@ -207,8 +207,10 @@ def test_policy_settings_reach_the_door(model: Path) -> None:
     assert indicator.shown == [(Verdict.IDLE, False)]
 
 
-def test_files_and_console_by_name(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The settings' words lead to the real classes."""
+def test_files_and_console_by_name(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The settings' words lead to the real classes; that a picture alone shows nobody is said."""
     settings = Settings(
         model=on_cpu(model),
         camera=CameraSettings(kind="files", source=str(save_picture(tmp_path / "door.png"))),
@@ -220,6 +222,7 @@ def test_files_and_console_by_name(model: Path, tmp_path: Path, capsys: pytest.C
 
     assert [observation.verdict for observation in observations] == [Verdict.IDLE]
     assert "IDLE" in capsys.readouterr().out
+    assert "Use pi-mask detect for pictures" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -170,6 +171,21 @@ def test_a_reader_that_leaves_ends_it_quietly(model: Path, tmp_path: Path, clean
         _, err = process.communicate()
 
     assert (process.returncode, err.partition("INFO: Created")[0]) == (1, "")
+
+
+def test_closed_streams_are_no_bug(model: Path, tmp_path: Path, clean_environment: None) -> None:
+    """Without standard error results stay what they are; without standard output nothing fails for that."""
+    command = detecting(save_picture(tmp_path / "door.png"), model)
+
+    def closing(stream: str) -> subprocess.CompletedProcess[str]:
+        shell = ["sh", "-c", f'exec "$@" {stream}>&-', "sh", *command, "--json", "--output", tmp_path / "out"]
+        return subprocess.run(shell, capture_output=True, text=True, check=False)
+
+    without_errors, without_results = closing("2"), closing("1")
+
+    assert (without_errors.returncode, without_results.returncode) == (0, 0)
+    assert [json.loads(line)["frame"] for line in without_errors.stdout.splitlines()] == [0]
+    assert "This is a bug" not in without_results.stderr
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")

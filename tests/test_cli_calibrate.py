@@ -16,6 +16,7 @@ import pytest
 from pi_mask import build
 from pi_mask.calibrate.steps import STEP_NAMES
 from pi_mask.commands.watching import ending_on_signals
+from pi_mask.manifest import find_manifest
 from pi_mask.testing import RecordingIndicator, ScriptedCamera
 from pi_mask.types import Frame, Verdict
 from tests.calibrate.films import SCENES, live, record_steps
@@ -253,6 +254,40 @@ def test_ctrl_c_leaves_everything_as_it_was(
     assert (indicator.is_closed, camera.is_closed) == (True, True)
     assert config.read_text() == OWNERS
     assert [path.name for path in config.parent.iterdir()] == ["config.toml"]
+
+
+def test_thresholds_of_a_model_that_the_file_does_not_name(
+    invoke: Invoke, clips: Path, config: Path, tmp_path: Path
+) -> None:
+    """They fit that model alone: who names it by a flag only is warned, who has it in the file is not."""
+    other = tmp_path / "other"
+    other.mkdir()
+    default = find_manifest("")
+    for path in (default, default.with_suffix(".tflite")):
+        shutil.copy(path, other)
+    model = other / default.with_suffix(".tflite").name
+
+    by_flag = invoke("calibrate", "--from", clips, "--config", config, "--dry-run", "--model", model)
+    config.write_text(f'{OWNERS}[model]\nname = "{model}"\n')
+    in_file = invoke("calibrate", "--from", clips, "--config", config, "--dry-run")
+
+    warning = f"Warning: these thresholds fit {default.stem} only, which the flag --model names."
+    assert (by_flag.code, in_file.code) == (0, 0)
+    assert ("model.thresholds" in by_flag.out, warning in by_flag.err) == (True, True)
+    assert ("model.thresholds" in in_file.out, "Warning" in in_file.err) == (True, False)
+
+
+def test_a_step_that_is_left_out_is_not_looked_at(invoke: Invoke, clips: Path, tmp_path: Path) -> None:
+    """Without the hand a bad clip of it harms nobody."""
+    folder = tmp_path / "clips"
+    shutil.copytree(clips, folder)
+    shutil.copy(folder / "empty.mp4", folder / "hand.mp4")
+
+    with_it = invoke("calibrate", "--from", folder, "--dry-run")
+    without_it = invoke("calibrate", "--from", folder, "--dry-run", "--without-hand")
+
+    assert (with_it.code, without_it.code) == (1, 0)
+    assert "Error: hand: " in with_it.err
 
 
 def test_an_environment_that_beats_the_file_is_named(

@@ -70,6 +70,18 @@ def test_init_leaves_nothing_half_written(invoke: Invoke, tmp_path: Path) -> Non
     assert (path.read_text(), list(tmp_path.glob(".mine*"))) == ("# mine", [])
 
 
+def test_init_in_a_circle_of_links_is_one_line(invoke: Invoke, tmp_path: Path) -> None:
+    """So is a link that leads back to itself."""
+    (tmp_path / "one.toml").symlink_to(tmp_path / "two.toml")
+    (tmp_path / "two.toml").symlink_to(tmp_path / "one.toml")
+
+    outcome = invoke("config", "init", tmp_path / "one.toml")
+
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (1, "", 1)
+    assert outcome.err.endswith("Choose another path.\n")
+    assert "This is a bug" not in outcome.err
+
+
 def test_init_below_a_file_is_one_line(invoke: Invoke, tmp_path: Path) -> None:
     """A path that cannot be is named, with advice."""
     (tmp_path / "file").touch()

@@ -130,6 +130,30 @@ def test_without_a_yes_nothing_happens(
     assert (camera.reads, folder.exists()) == (0, False)
 
 
+def test_a_folder_with_a_space_can_be_copied_from_the_notice(
+    invoke: Invoke, door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is said to delete the pictures deletes them and nothing else; a closed input is nobody to ask."""
+    door(_Noting([], is_live=True))
+    monkeypatch.setattr("sys.stdin", None)
+
+    outcome = invoke("record", tmp_path / "our door", *FLAGS)
+
+    assert f"! To delete them: rm -r '{tmp_path}/our door' " in outcome.err
+    assert (outcome.code, "Add --yes" in outcome.err) == (2, True)
+
+
+def test_a_folder_that_takes_no_files_is_named_first(invoke: Invoke, door: Door) -> None:
+    """Before the camera is opened, in one line with advice."""
+    camera = _Noting([], is_live=True)
+    door(camera)
+
+    outcome = invoke("record", "/proc", *FLAGS, "--yes")
+
+    assert outcome.err.splitlines()[-1].startswith("Error: /proc cannot be written to: No such file")
+    assert (outcome.code, camera.reads) == (1, 0)
+
+
 @pytest.mark.parametrize("taken", ["empty.mp4", "empty.mkv", "empty/one.mp4"])
 def test_nothing_is_overwritten(invoke: Invoke, door: Door, tmp_path: Path, taken: str) -> None:
     """A clip of that step, or a folder of them, ends it before the camera is opened."""

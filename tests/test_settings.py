@@ -207,7 +207,7 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
 
     assert complaint(config=path) == (
         f"The configuration {path} does not exist. "
-        'Correct --config, or run "pi-mask config init" for a fresh one.'
+        'Correct the path, or run "pi-mask config init" for a fresh one.'
     )
     assert complaint(environ={"PI_MASK_CONFIG": str(path)}) == (
         f"The configuration {path} does not exist. "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ def find_recordings(folder: Path) -> Mapping[Step, tuple[Path, ...]]:
         names = ", ".join(missing)
         raise InputError(
             f"{folder} has no clip of: {names} (such as {first}.mp4, or a folder {first} with clips). "
-            f'Record it with "pi-mask record {folder} --step {first}".'
+            f"Record it with: pi-mask record {shlex.quote(str(folder))} --step {first}"
         )
     return {step: clips for step, clips in found.items() if clips}
 

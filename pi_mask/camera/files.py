@@ -49,6 +49,9 @@ class FilesCamera:
         realtime: Wait before each frame until its time has come. Frames are never skipped; after a pause of
             the reader the rest comes later by as much.
 
+    Attributes:
+        has_pictures: Whether not all are videos.
+
     Raises:
         InputError: A path is missing or a folder holds nothing to show.
     """
@@ -57,6 +60,7 @@ class FilesCamera:
         self._pending = deque(file for source in sources for file in _files_of(Path(source)))
         if not self._pending:
             raise InputError("No picture, folder or video was given. Name at least one.")
+        self.has_pictures = any(_is_picture(file) for file in self._pending)
         self._source: _Source | None = None
         self._index = 0
         self._start_s = 0.0
@@ -214,7 +218,11 @@ class _Pace:
 
 def _open(path: Path) -> _Source:
     # By the name and not by trying, because FFmpeg plays even a text file: as a film of a terminal.
-    return _Video(path) if path.suffix.lower() in VIDEO_SUFFIXES else _Picture(path)
+    return _Picture(path) if _is_picture(path) else _Video(path)
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() not in VIDEO_SUFFIXES
 
 
 def _files_of(source: Path) -> list[Path]:

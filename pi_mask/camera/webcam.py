@@ -198,10 +198,11 @@ class _Device:
 
     @property
     def name(self) -> str:
-        """The source without passwords: cameras take them before an "@" or in the query."""
+        """The source without passwords: cameras take them before an "@", in the query or path."""
         if not self._is_url:
             return self.source
-        return re.sub(r"\?.*", "?***", re.sub(r"://.*@", "://***@", self.source))
+        hidden = re.sub(r"\?.*", "?***", re.sub(r"://.*@", "://***@", self.source))
+        return re.sub(r"((?:passw|pwd|secret|token)\w*[=:]).*", r"\1***", hidden, flags=re.IGNORECASE)
 
     def open(self) -> cv2.VideoCapture | None:
         """An opened capture, or None."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pi_mask.commands.options import Given, json_option
-from pi_mask.commands.streams import configure_logging, progress, say, tell
+from pi_mask.commands.streams import configure_logging, is_somebody_there, progress, say, tell
 from pi_mask.commands.watching import (
     AtDoor,
     DoorOptions,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from pi_mask.calibrate.checks import Yardstick
     from pi_mask.calibrate.collected import Clip, Collected
     from pi_mask.calibrate.proposal import Proposal
+    from pi_mask.calibrate.steps import Step
     from pi_mask.commands.watching import Collecting, Pace
     from pi_mask.detector import Detector
     from pi_mask.settings import LoadedSettings, Settings
@@ -48,8 +48,14 @@ class _Wish:
 
     def check(self) -> None:
         """Refuse to take an owner's five minutes when there is nobody to say yes in the end."""
-        if not (self.is_dry or self.is_agreed or sys.stdin.isatty()):
+        if not (self.is_dry or self.is_agreed or is_somebody_there()):
             raise UsageError("There is nobody to ask. Add --yes to write, or --dry-run to look only.")
+
+    def wants(self, step: Step) -> bool:
+        """Whether this step is looked at."""
+        from pi_mask.calibrate.steps import HAND
+
+        return self.has_hand or step.name != HAND
 
 
 @click.command(short_help="Fit the settings to one door.")
@@ -122,6 +128,7 @@ def _from_recordings(loaded: LoadedSettings, folder: Path, wish: _Wish) -> tuple
     from pi_mask.calibrate.recordings import find_recordings, strangers
 
     found = find_recordings(folder)
+    found = {step: clips for step, clips in found.items() if wish.wants(step)}
     for name in strangers(folder):
         tell(f"Warning: {name} is no step, and is left out.")
     model = loaded.settings.model
@@ -170,10 +177,10 @@ def _check(steps: Sequence[Collected], yardstick: Yardstick, wish: _Wish) -> Non
 
 def _at_door(settings: Settings, pace: Pace, wish: _Wish) -> tuple[Proposal, str]:
     from pi_mask.calibrate.checks import Yardstick
-    from pi_mask.calibrate.steps import HAND, STEPS
+    from pi_mask.calibrate.steps import STEPS
     from pi_mask.calibrate.visit import Terms, visit
 
-    chosen = [step for step in STEPS if wish.has_hand or step.name != HAND]
+    chosen = [step for step in STEPS if wish.wants(step)]
     tell(f"{len(chosen)} steps of {pace.pause_s + pace.seconds:g} s. No picture is stored. Ctrl-C ends it.")
     with ExitStack() as stack:
         opened = stack.enter_context(open_collecting(settings.model))
@@ -217,6 +224,7 @@ def _conclude(proposal: Proposal, model: str, loaded: LoadedSettings, target: Pa
     lines = proposal_lines(proposal)
     for line in lines:
         (tell if wish.as_json else say)(line)
+    _warn_of_another_model(proposal, model, loaded)
     is_written = bool(proposal.changes) and not wish.is_dry and _is_wanted(target, wish)
     if is_written:
         _write(proposal, model, loaded, target)
@@ -225,6 +233,14 @@ def _conclude(proposal: Proposal, model: str, loaded: LoadedSettings, target: Pa
     if wish.as_json:
         written = target if is_written else None
         say(proposal_json(proposal, model=model, wrong_green_costs=wish.wrong_green_costs, written=written))
+
+
+def _warn_of_another_model(proposal: Proposal, model: str, loaded: LoadedSettings) -> None:
+    """Thresholds are one model's: the file must not hold them without it."""
+    source = loaded.sources["model.name"]
+    is_parted = source.startswith(("environment", "flag"))
+    if is_parted and any(change.key.startswith("model.thresholds.") for change in proposal.changes):
+        tell(f"Warning: these thresholds fit {model} only, which the {source} names. Name it in the file.")
 
 
 def _is_wanted(target: Path, wish: _Wish) -> bool:

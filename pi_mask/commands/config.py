@@ -37,8 +37,13 @@ def init(path: Path | None, *, force: bool) -> None:
     """
     from pi_mask.settings import Settings, render_toml, user_config
 
-    target = (path or user_config(os.environ)).resolve()
-    if target.exists() and not force:
+    target = path or user_config(os.environ)
+    try:
+        target = target.resolve()
+        is_there = target.exists()
+    except (OSError, RuntimeError) as error:  # of links in a circle, until Python 3.13
+        raise OutputError(f"{target} cannot be reached: {error}. Choose another path.") from error
+    if is_there and not force:
         raise OutputError(f"{target} exists. Choose another path, or replace it with --force.")
     _write(target, render_toml(Settings()))
     say(f"{target} is written.")

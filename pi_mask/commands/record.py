@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
+import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pi_mask.commands.options import Given
-from pi_mask.commands.streams import configure_logging, say, tell
+from pi_mask.commands.streams import configure_logging, is_somebody_there, say, tell
 from pi_mask.commands.watching import (
     AtDoor,
     DoorOptions,
@@ -67,7 +67,7 @@ def record(folder: Path, given: Given, door: DoorOptions, names: tuple[str, ...]
     with ending_on_signals(), _private():
         prepare_folder(folder, chosen)
         _record(folder, settings, chosen, door.pace)
-    say(f"{folder} holds the clips. Next: pi-mask calibrate --from {folder}")
+    say(f"{folder} holds the clips. Next: pi-mask calibrate --from {shlex.quote(str(folder))}")
 
 
 def _notice(folder: Path, steps: Sequence[Step], seconds: float) -> None:
@@ -75,7 +75,7 @@ def _notice(folder: Path, steps: Sequence[Step], seconds: float) -> None:
         "NOTICE: this stores pictures of people.",
         f"What: {len(steps)} video clips of {seconds:g} s, of everybody in view. Ask them first.",
         f"Where: {folder.absolute()}, for your own account only. Nothing is sent anywhere.",
-        f"To delete them: rm -r {folder.absolute()}",
+        f"To delete them: rm -r {shlex.quote(str(folder.absolute()))}",
     )
     width = max(map(len, lines))
     tell("!" * (width + 4))
@@ -85,7 +85,7 @@ def _notice(folder: Path, steps: Sequence[Step], seconds: float) -> None:
 
 
 def _is_agreed() -> bool:
-    if not sys.stdin.isatty():
+    if not is_somebody_there():
         raise UsageError("There is nobody to ask. Add --yes to store pictures without asking.")
     return click.confirm("Store these pictures?", err=True)
 

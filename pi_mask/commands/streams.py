@@ -66,6 +66,11 @@ def is_debugging() -> bool:
     return os.environ.get("PI_MASK_DEBUG", "") not in {"", "0"}
 
 
+def is_somebody_there() -> bool:
+    """Whether somebody could answer a question; a closed standard input is None."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
 def is_on_terminal() -> bool:
     """Whether somebody watches standard error."""
     return sys.stderr.isatty()

@@ -6,6 +6,7 @@ import io
 import os
 import platform
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -49,14 +50,19 @@ def check_target(path: Path) -> None:
 
     Raises:
         UsageError: The name is not that of a known kind of archive.
-        OutputError: There is such a file already, or no such folder.
+        OutputError: There is such a file already, or the folder cannot be written to.
     """
     if _writer(path) is None:
         raise UsageError(f"{path} is no archive's name. Let it end in .zip or .tar.gz.")
     if os.path.lexists(path):
         raise OutputError(f"{path} exists. Choose another name.")
-    if not path.parent.is_dir():
-        raise OutputError(f"{path.parent} is no folder. Choose another path.")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"{path.parent} cannot be written to: {error.strerror}. Choose another path."
+        ) from error
 
 
 def write_bundle(path: Path, results: Sequence[Result], loaded: LoadedSettings | SettingsError) -> None:

@@ -175,6 +175,15 @@ def test_unreachable_stream(network_camera: NetworkCamera, capfd: pytest.Capture
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("secret", ["user=me_password=abc_channel=1.sdp", "cam/pwd:abc/1", "x?Token=abc"])
+def test_password_in_a_path_is_nowhere(secret: str) -> None:
+    """Some cameras want it there."""
+    with pytest.raises(CameraError, match=r"^Cannot open the stream rtsp://127\.0\.0\.1:1/") as caught:
+        WebcamCamera(f"rtsp://127.0.0.1:1/{secret}")
+
+    assert "abc" not in str(caught.value)
+
+
 def test_password_is_nowhere(network_camera: NetworkCamera, caplog: pytest.LogCaptureFixture) -> None:
     """A password in a URL opens the stream and is in no frame, message or log line."""
     caplog.set_level(logging.DEBUG)

@@ -117,13 +117,25 @@ def test_the_log_is_asked_for_by_unit_and_length(
     assert asked == f"-u pi-mask -n {JOURNAL_LINES} --no-pager --no-hostname -o short-iso\n"
 
 
+_NO_FOLDER = "{.parent} cannot be written to: No such file or directory. Choose another path."
+
+
 @pytest.mark.parametrize(
     ("name", "error", "message"),
     [
         ("report", UsageError, "{} is no archive's name. Let it end in .zip or .tar.gz."),
         ("there.zip", OutputError, "{} exists. Choose another name."),
         ("dangling.zip", OutputError, "{} exists. Choose another name."),
-        ("nowhere/report.zip", OutputError, "{.parent} is no folder. Choose another path."),
+        (
+            "nowhere/report.zip",
+            OutputError,
+            _NO_FOLDER,
+        ),
+        (
+            "/proc/report.zip",
+            OutputError,
+            _NO_FOLDER,
+        ),
     ],
 )
 def test_a_target_that_cannot_be_written_is_refused_before_the_work(
