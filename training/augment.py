@@ -235,9 +235,15 @@ def photometric(image: Image, config: AugmentConfig, rng: Generator) -> Image:
         image = (image + noise).clip(0, 255).astype(np.uint8)
     if rng.random() < config.jpeg:
         quality = int(rng.integers(12, 60))
-        _, coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        image = cv2.imdecode(coded, cv2.IMREAD_COLOR)  # type: ignore[assignment]
+        image = through_jpeg(image, quality)
     return np.ascontiguousarray(image)
+
+
+def through_jpeg(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    """An RGB picture as it comes back from a JPEG of this quality, 1 to 100."""
+    # JPEG keeps less of blue and red than of green, and OpenCV takes the first channel for blue.
+    _, coded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
 
 
 def _with_hard_cases(sample: Sample, config: HardCaseConfig, rng: Generator) -> Sample:

@@ -26,6 +26,7 @@ from training.card import write_card
 from training.command import Command
 from training.data import Picture, load_coco, read_rgb
 from training.door_view import door_view
+from training.float_parent import float_file
 from training.latency import against_float, stages
 from training.manifests import manifest_json, write_whole
 from training.metrics import average_precision, by_size, curves, detect_all, precisions, summarise
@@ -111,7 +112,7 @@ def _float_figures(model: Path, checkpoint: Path, seen: Seen) -> dict[str, float
 
 def _latency(model: Path, checkpoint: Path | None, images: Sequence[Image]) -> dict[str, Any]:
     latency: dict[str, Any] = {f"threads_{n}": stages(model, images[:16], n) for n in (1, 2)}
-    parent = checkpoint.parent / "float.tflite" if checkpoint else None
+    parent = float_file(checkpoint) if checkpoint else None
     if parent and parent.exists():
         pair = against_float(model.read_bytes(), parent.read_bytes())
         latency["float32_inference_ms_threads_1"] = pair["float32_ms"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pi_mask.detector import Detector
 from pi_mask.manifest import Head, Manifest, ModelFile, ModelInput
 from pi_mask.types import MaskLabel
@@ -13,6 +15,11 @@ from training.torch_interpreter import TorchInterpreter
 EVALUATION_MIN_SCORE = 0.005
 IOU_THRESHOLD = 0.6  # chosen on training pictures, see LOG.md
 MIN_SIDE_SHARE = 1 / 40  # of the input's side; chosen on training pictures, see LOG.md
+
+
+def float_file(checkpoint: Path) -> Path:
+    """Where the float32 model file of a checkpoint lies: beside it."""
+    return checkpoint.with_suffix(".float.tflite")
 
 
 def float_detector(network: DetectionNetwork, size: int) -> Detector:

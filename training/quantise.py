@@ -28,7 +28,7 @@ from pi_mask.types import MaskLabel
 from training.calibration import calibrate, limit_range, set_range
 from training.command import Command, InputSide
 from training.data import LABELS, Picture, load_coco, read_rgb
-from training.float_parent import IOU_THRESHOLD, MIN_SIDE_SHARE
+from training.float_parent import IOU_THRESHOLD, MIN_SIDE_SHARE, float_file
 from training.manifests import manifest_json, write_whole
 from training.networks.base import DetectionNetwork, Exported, count_weights
 from training.networks.registry import load_checkpoint
@@ -190,7 +190,7 @@ def main(  # noqa: PLR0913, PLR0917 one argument per option
     trained = load_checkpoint(checkpoint)
     config = Config(size=size or trained.size, percentile=percentile)
     model = convert_float(trained.network, config.size)
-    (checkpoint.parent / "float.tflite").write_bytes(model)
+    float_file(checkpoint).write_bytes(model)
     images = calibration_images(load_coco(data), config)
     quantised = quantise(model, images, config.percentile, output_limits(trained.network))
     record = run_record(checkpoint) | {"quantisation": provenance(asdict(config), [data])}

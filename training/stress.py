@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.augment import through_jpeg
 from training.data import Picture
 from training.door_view import door_view
 from training.loss import IGNORED
@@ -102,8 +103,7 @@ def grey(scene: Scene) -> Scene:
 
 def jpeg(scene: Scene) -> Scene:
     """A bad connection: JPEG of quality 10."""
-    _, coded = cv2.imencode(".jpg", scene.image, [cv2.IMWRITE_JPEG_QUALITY, 10])
-    return replace(scene, image=np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8))
+    return replace(scene, image=np.ascontiguousarray(through_jpeg(scene.image, 10)))
 
 
 def hidden(scene: Scene) -> Scene:

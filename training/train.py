@@ -41,16 +41,30 @@ from training.precision import PRECISIONS, native_precision
 from training.provenance import provenance, with_parents
 from training.trainee import Config, Trainee
 
+RECORD = "run.json"
+
 
 class EpochPlan(Callback):
-    """Tells the training set which pictures an epoch wants: others than before, how large, mosaics or not."""
+    """Tells the training set which pictures an epoch wants: others than before, how large, mosaics or not.
 
-    def __init__(self, data: TrainingSet, config: Config) -> None:
+    Args:
+        data: To tell.
+        config: Of the run.
+        first: The epoch that comes first. Lightning starts the processes that read before its hook for it.
+    """
+
+    def __init__(self, data: TrainingSet, config: Config, first: int = 0) -> None:
         self._data, self._config = data, config
+        self._begin(first)
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Lightning's hook."""
-        epoch, config = trainer.current_epoch, self._config
+        """Lightning's hook; the last epoch is measured whatever its number."""
+        self._begin(trainer.current_epoch)
+        if trainer.current_epoch == self._config.epochs - 1:
+            trainer.check_val_every_n_epoch = 1
+
+    def _begin(self, epoch: int) -> None:
+        config = self._config
         use_mosaic = epoch < config.epochs - config.mosaic_free_epochs
         self._data.begin(epoch, config.size_at(epoch), use_mosaic=use_mosaic)
 
@@ -110,6 +124,25 @@ def build_network(config: Config, run: Run) -> DetectionNetwork:
     return network
 
 
+def _first_epoch(config: Config, run: Run) -> int:
+    """Number of the epoch that a run begins with.
+
+    Raises:
+        UsageError: It is to be resumed with another schedule: the learning rate would rise again.
+    """
+    if run.last is None:
+        return 0
+    begun = read_json(run.output / RECORD)["config"]
+    for name in ("epochs", "batch", "learning_rate"):
+        if begun[name] != getattr(config, name):
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(
+                f"{run.output} was begun with {option} {begun[name]}. Resume it with that, or begin a new "
+                f"schedule from its weights: --start {run.last} and another --output."
+            )
+    return int(torch.load(run.last, weights_only=False)["epoch"]) + 1
+
+
 def _set_anchors(network: DetectionNetwork, file: Path) -> None:
     content = read_json(file)
     if not isinstance(network, YoloV5):
@@ -128,7 +161,7 @@ def _write_record(config: Config, run: Run) -> None:
     given = {"start": run.start, "teacher": run.teacher}
     parents = {part: checkpoint for part, checkpoint in given.items() if checkpoint is not None}
     record = with_parents(provenance(asdict(config), [run.data, run.val]), **parents)
-    (run.output / "run.json").write_text(json.dumps(record, indent=2) + "\n")
+    (run.output / RECORD).write_text(json.dumps(record, indent=2) + "\n")
 
 
 def train(config: Config, run: Run) -> DetectionNetwork:
@@ -144,11 +177,13 @@ def train(config: Config, run: Run) -> DetectionNetwork:
     network = build_network(config, run)
     teacher = load_checkpoint(run.teacher).network if run.teacher is not None else None
     trainee = Trainee(config, network, load_coco(run.val), teacher)
-    run.output.mkdir(parents=True, exist_ok=True)
-    _write_record(config, run)
     pictures = TrainingSet(
         load_coco(run.data), config.size, config.augment, config.incorrect_weight, config.seed
     )
+    warmup = config.warmup(_steps(config, len(pictures)))
+    plan = EpochPlan(pictures, config, _first_epoch(config, run))
+    run.output.mkdir(parents=True, exist_ok=True)
+    _write_record(config, run)
     loader = DataLoader(
         pictures,
         config.batch,
@@ -160,10 +195,22 @@ def train(config: Config, run: Run) -> DetectionNetwork:
     )
     # One step of validation, which measures all pictures; what the loader holds plays no part.
     once: DataLoader[Any] = DataLoader(TensorDataset(torch.zeros(1)))
-    trainer = _trainer(config, run.output, EpochPlan(pictures, config))
+    trainer = _trainer(config, run.output, plan, warmup)
     # Only our own checkpoints are read; Lightning's hold more than tensors.
     trainer.fit(trainee, loader, once, ckpt_path=run.last, weights_only=False)
     return network
+
+
+def _steps(config: Config, pictures: int) -> int:
+    """How many steps a run has.
+
+    Raises:
+        UsageError: There are fewer pictures than one step takes.
+    """
+    each = pictures // (config.devices * config.nodes)
+    if each < config.batch:
+        raise UsageError(f"{each} pictures a process make no batch of {config.batch}. Choose a smaller one.")
+    return config.epochs * (each // config.batch)
 
 
 def _log_folder(output: Path) -> str:
@@ -172,7 +219,7 @@ def _log_folder(output: Path) -> str:
     return f"log{taken + 1}" if taken else "log"
 
 
-def _trainer(config: Config, output: Path, epoch_plan: EpochPlan) -> lightning.Trainer:
+def _trainer(config: Config, output: Path, plan: EpochPlan, warmup: int) -> lightning.Trainer:
     log = _log_folder(output)
     # Half an hour: only one machine may still be reading its pictures.
     several = DDPStrategy(timeout=timedelta(minutes=30))
@@ -189,10 +236,8 @@ def _trainer(config: Config, output: Path, epoch_plan: EpochPlan) -> lightning.T
             ModelCheckpoint(output, "best", monitor="val/mAP50", mode="max"),
             ModelCheckpoint(output, "last", save_on_train_epoch_end=True, enable_version_counter=False),
             # Left to itself it would stay on the CPU, where the network is at its start.
-            EMAWeightAveraging(
-                config.accelerator, decay=config.ema_decay, update_starting_at_step=config.warmup_steps
-            ),
-            epoch_plan,
+            EMAWeightAveraging(config.accelerator, decay=config.ema_decay, update_starting_at_step=warmup),
+            plan,
         ],
         num_sanity_val_steps=0,
         check_val_every_n_epoch=config.val_every_epochs,
@@ -309,7 +354,7 @@ _POSITIVE = click.IntRange(min=1)
     type=_POSITIVE,
     default=Config.val_every_epochs,
     show_default=True,
-    help="Measure this often.",
+    help="Measure this often, and after the last.",
 )
 @click.option(
     "--seed",

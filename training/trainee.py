@@ -46,7 +46,7 @@ class Config:
     small_size: int = 224
     learning_rate: float = 1.5e-3  # AdamW from ImageNet weights; 3e-3 was unstable in the prototype
     weight_decay: float = 0.05
-    warmup_steps: int = 300
+    warmup_steps: int = 300  # at most; a tenth of a short run
     ema_decay: float = 0.998  # averages the last epoch and a half
     distillation_weight: float = 4.0  # where there is a teacher: about as much as all other losses at first
     incorrect_weight: float = 3.0  # 595 of 14,105 boxes are the class that matters most
@@ -62,6 +62,10 @@ class Config:
     nodes: int = 1  # machines
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     loss: LossConfig = field(default_factory=LossConfig)
+
+    def warmup(self, steps: int) -> int:
+        """Steps with a rising learning rate, and before weights are averaged, of so many in all."""
+        return min(self.warmup_steps, max(1, steps // 10))
 
     def size_at(self, epoch: int) -> int:
         """Side of the pictures of an epoch in pixels."""
@@ -148,7 +152,7 @@ class Trainee(lightning.LightningModule):
             weight_decay=self.config.weight_decay,
         )
         steps = int(self.trainer.estimated_stepping_batches)
-        warmup = min(self.config.warmup_steps, max(1, steps // 10))
+        warmup = self.config.warmup(steps)
         schedule = torch.optim.lr_scheduler.SequentialLR(
             optimizer,
             [

@@ -6,18 +6,21 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from click.testing import CliRunner
 
+from pi_mask.errors import UsageError
 from pi_mask.types import MaskLabel
 from tests.training.colour_data import save_data
 from training.data import TrainingSet, load_coco
 from training.networks.registry import NETWORKS, Checkpoint, load_checkpoint, save_checkpoint
 from training.networks.yolov5 import YoloV5
-from training.train import EpochPlan, Run, build_network, main, train
+from training.train import EpochPlan, Run, _first_epoch, build_network, main, train
 from training.trainee import Config
 
 # These come from Lightning and are as they should be in so short a run.
@@ -29,7 +32,16 @@ pytestmark = [
 ]
 ROOT = Path(__file__).parents[2]
 NANO = "ssd_mobilenet_v2_nano"
-SHORT = {"size": 64, "batch": 2, "warmup_steps": 1, "val_every_epochs": 1, "workers": 0}
+SHORT: dict[str, Any] = {"size": 64, "batch": 2, "warmup_steps": 1, "val_every_epochs": 1, "workers": 0}
+
+
+class _PowerCutError(Exception):
+    """The run ends at a moment that it has not chosen."""
+
+
+def _cut_the_power(_plan: EpochPlan, trainer: Any, _module: object) -> None:
+    if trainer.current_epoch == 1:
+        raise _PowerCutError
 
 
 @pytest.fixture
@@ -50,23 +62,28 @@ def test_small_pictures_come_first(data: Path) -> None:
         """As much of Lightning's as the plan looks at."""
 
         current_epoch = 0
+        check_val_every_n_epoch = 4
 
-    seen = []
+    trainer, seen = Trainer(), []
     for epoch in range(4):
-        Trainer.current_epoch = epoch
-        plan.on_train_epoch_start(Trainer(), None)  # type: ignore[arg-type]
+        trainer.current_epoch = epoch
+        plan.on_train_epoch_start(trainer, None)  # type: ignore[arg-type]
         seen.append((pictures.epoch, pictures[0][0].shape[1:], pictures._augmenter.config.mosaic > 0))
 
     small, large = (64, 64), (96, 96)
     assert seen == [(0, small, True), (1, small, True), (2, large, True), (3, large, False)]
+    assert trainer.check_val_every_n_epoch == 1
     assert Config(size=160, small_size=224, small_epochs=9).size_at(0) == 160
 
 
-def test_a_run_goes_on_where_it_stopped(data: Path, tmp_path: Path) -> None:
+def test_a_run_goes_on_where_it_stopped(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Resumed, the second epoch follows the first: steps count on, the optimiser has its state."""
     torch.manual_seed(0)
     run = Run(data, data, tmp_path / "run")
-    train(Config(network=NANO, epochs=1, **SHORT), run)
+    with monkeypatch.context() as context:
+        context.setattr(EpochPlan, "on_train_epoch_start", _cut_the_power)
+        with pytest.raises(_PowerCutError):
+            train(Config(network=NANO, epochs=2, **SHORT), run)
     before = torch.load(run.output / "last.ckpt", weights_only=False)
 
     train(Config(network=NANO, epochs=2, **SHORT), Run(data, data, run.output, resume=True))
@@ -80,6 +97,48 @@ def test_a_run_goes_on_where_it_stopped(data: Path, tmp_path: Path) -> None:
     assert steps == {8}
     # The first start's figures stay.
     assert [(run.output / name / "metrics.csv").exists() for name in ("log", "log2")] == [True, True]
+
+
+def test_another_schedule_is_not_resumed(data: Path, tmp_path: Path) -> None:
+    """The cosine would rise again, and the record would be of another run."""
+    run = Run(data, data, tmp_path / "run")
+    train(Config(network=NANO, epochs=1, **SHORT), run)
+    record = (run.output / "run.json").read_text()
+
+    with pytest.raises(UsageError, match=r"was begun with --epochs 1\. Resume it with that, or .*--start"):
+        train(Config(network=NANO, epochs=2, **SHORT), Run(data, data, run.output, resume=True))
+
+    assert (run.output / "run.json").read_text() == record
+
+
+def test_a_short_run_is_not_lost(data: Path, tmp_path: Path) -> None:
+    """Weights are averaged after a tenth of the steps; the last epoch is measured, so there is a best."""
+    torch.manual_seed(0)
+    before = NETWORKS[NANO]()
+    save_checkpoint(Checkpoint(NANO, 64, before), tmp_path / "start.ckpt")
+    short = SHORT | {"warmup_steps": Config.warmup_steps, "val_every_epochs": 4}
+
+    train(Config(network=NANO, epochs=3, **short), Run(data, data, tmp_path, start=tmp_path / "start.ckpt"))
+
+    after = load_checkpoint(tmp_path / "last.ckpt").network
+    pairs = zip(before.parameters(), after.parameters(), strict=True)
+    assert all(not torch.equal(a, b) for a, b in pairs if a.ndim > 1)
+    assert (tmp_path / "best.ckpt").exists()
+
+
+def test_the_first_epoch_is_as_planned_in_a_process_of_its_own(data: Path, tmp_path: Path) -> None:
+    """Lightning starts the processes that read before it says which epoch begins."""
+    config = Config(size=96, small_size=64, small_epochs=2, epochs=3)
+    for first, side in ((0, 64), (2, 96)):
+        pictures = TrainingSet(load_coco(data), config.size, config.augment, 1.0, seed=1)
+        plan = EpochPlan(pictures, config, first)
+        assert (plan._data.epoch, pictures[0][0].shape[1:]) == (first, (side, side))
+
+    last = {"epoch": 4}
+    torch.save(last, tmp_path / "last.ckpt")
+    (tmp_path / "run.json").write_text(json.dumps({"config": asdict(config)}))
+    assert _first_epoch(config, Run(data, data, tmp_path, resume=True)) == 5
+    assert _first_epoch(config, Run(data, data, tmp_path)) == 0
 
 
 def test_two_processes_end_with_the_same_weights(data: Path) -> None:
@@ -181,6 +240,8 @@ def test_what_cannot_be_trained_is_refused_in_one_line(data: Path, tmp_path: Pat
     )
     code, line = refusal(*files, "--network", "yolov5n", "--anchors", anchors)
     assert (code, line.startswith(f"Error: {anchors} holds no anchors for three levels. Give ")) == (2, True)
+    code, line = refusal(*files, "--batch", 9)
+    assert (code, line) == (2, "Error: 8 pictures a process make no batch of 9. Choose a smaller one.")
     code, line = refusal(*files, "--freeze", "stage9")
     assert (code, line.startswith("Error: This network has no part 'stage9'. Choose from ")) == (2, True)
     code, line = refusal(*files, "--augment", "mosaik=0.5")

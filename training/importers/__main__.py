@@ -87,19 +87,31 @@ _FORMATS = "\n".join(f"  {name:10} {entry.source}" for name, entry in FORMATS.it
 @click.option("--group", metavar="REGEX", help="Part of a picture's name that one film or person shares.")
 @click.option("--synthetic", is_flag=True, help="Masks are drawn or pasted: never for validation.")
 @click.option("--skip-damaged", is_flag=True, help="Leave damaged pictures out and list them.")
+@click.option(
+    "--unlabelled-are-empty", is_flag=True, help="Take pictures without annotation for scenes without faces."
+)
 def main(format_name: str, source: Path, output: Path, append: bool, **options: Value) -> None:
     """Import annotated pictures into a COCO file, and the pictures into images/ beside it."""
     entry = FORMATS[format_name]
+    if options["skip_damaged"] and options["unlabelled_are_empty"]:
+        raise UsageError(
+            "With --skip-damaged a picture without annotation may be full. Leave out --unlabelled-are-empty."
+        )
     if output.exists() != append:
         problem = "does not exist; leave out --append" if append else "exists; use --append or another name"
         raise UsageError(f"{output} {problem}.")
     known = read_annotations(output) if append else []
     settings = _settings(source, dict(entry.labels), options)
     found = entry.read(source, ReadOptions(options["names"]))
-    images, damaged = import_images(found, settings, output, known)
-    for line in damaged:
+    imported = import_images(found, settings, output, known)
+    for line in imported.damaged:
         tell(f"Left out: {line}")
-    _summarise(images[len(known) :], output, len(damaged))
+    if imported.unlabelled:
+        tell(
+            f"{imported.unlabelled} pictures have no annotation and were left out. If nobody is in them, "
+            "import them too: --unlabelled-are-empty."
+        )
+    _summarise(imported.images[len(known) :], output, len(imported.damaged))
 
 
 def _settings(source: Path, labels: dict[str, str], options: dict[str, Value]) -> Settings:
@@ -113,6 +125,7 @@ def _settings(source: Path, labels: dict[str, str], options: dict[str, Value]) -
         group=_pattern(options["group"]) if options["group"] else None,
         is_synthetic=options["synthetic"],
         is_skipping=options["skip_damaged"],
+        is_taking_unlabelled=options["unlabelled_are_empty"],
     )
 
 

@@ -127,7 +127,7 @@ def convert(raw: RawImage, picture: Path, labels: LabelMap, inset: Inset, long_s
     stored = (height, width) if swaps_sides(turn) else (width, height)
     faces = []
     for face in raw.faces:
-        if labels.keeps(face.label):
+        if labels.keeps(face.label) and not _is_nothing(face, labels):
             box = _sound_box(face, raw, stored)
             box = inset.apply(turned(box, turn, *stored))
             faces.append(Face(_clipped(box, width, height, face.where), labels.meaning(face.label)))
@@ -145,6 +145,12 @@ def _turn(raw: RawImage, picture: Path, size: tuple[int, int]) -> int:
     raise InputError(
         f"{raw.annotation}: boxes are for a picture of {stated}, {picture} has {found}. Restore the original."
     )
+
+
+def _is_nothing(face: RawFace, labels: LabelMap) -> bool:
+    """Whether it is an empty box to ignore, of which lists such as WIDER FACE's have some."""
+    xmin, ymin, xmax, ymax = face.box
+    return labels.meaning(face.label) is None and (xmax <= xmin or ymax <= ymin)
 
 
 def _sound_box(face: RawFace, raw: RawImage, size: tuple[int, int]) -> BoundingBox:

@@ -19,6 +19,21 @@ from training.importers.convert import NO_INSET, Inset, LabelMap, convert, write
 from training.importers.pictures import PictureIndex
 
 
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import came to.
+
+    Attributes:
+        images: All that the COCO file holds now.
+        damaged: What was left out, a line each.
+        unlabelled: Number of pictures without annotation that were left out.
+    """
+
+    images: list[AnnotatedImage]
+    damaged: list[str]
+    unlabelled: int
+
+
 @dataclass(frozen=True)
 class Settings:
     """How to import, with a reason per default.
@@ -35,6 +50,7 @@ class Settings:
     group: re.Pattern[str] | None = None
     is_synthetic: bool = False
     is_skipping: bool = False  # a picture left out unseen may be the one that mattered
+    is_taking_unlabelled: bool = False  # whether nobody is in them, or nobody looked, their owner knows
 
 
 class _Names:
@@ -58,7 +74,7 @@ class _Names:
 
 def import_images(
     found: Iterable[RawImage | InputError], settings: Settings, output: Path, known: list[AnnotatedImage]
-) -> tuple[list[AnnotatedImage], list[str]]:
+) -> Imported:
     """Write ``output`` and the pictures beside it; an error leaves both as they were.
 
     Args:
@@ -66,9 +82,6 @@ def import_images(
         settings: How to import.
         output: COCO file to write.
         known: What it holds already.
-
-    Returns:
-        ``known`` and the new ones; and what was left out.
 
     Raises:
         InputError: Something is damaged and is not to be skipped, or no picture is left.
@@ -85,14 +98,20 @@ def import_images(
         with progress("Importing", len(raw)) as advance:
             for item in raw:
                 try:
-                    images.append(_import_one(item, index, settings, staged, names))
+                    picture = index.find(item.names, item.annotation)
+                    images.append(_import_one(item, picture, settings, staged, names))
                 except InputError as error:
                     _keep_or_raise(error, settings, damaged)
                 advance()
+        unlabelled = index.unfound
+        if settings.is_taking_unlabelled:
+            for path in unlabelled:
+                images.append(_import_one(RawImage((path.name,), (), path), path, settings, staged, names))
+            unlabelled = []
         if len(images) == len(known):
             raise InputError("No picture was imported. Check the format's name, and what was left out.")
         _publish(staged, output, images)
-    return images, damaged
+    return Imported(images, damaged, len(unlabelled))
 
 
 @contextmanager
@@ -153,9 +172,8 @@ def _keep_or_raise(error: InputError, settings: Settings, damaged: list[str]) ->
 
 
 def _import_one(
-    raw: RawImage, index: PictureIndex, settings: Settings, folder: Path, names: _Names
+    raw: RawImage, picture: Path, settings: Settings, folder: Path, names: _Names
 ) -> AnnotatedImage:
-    picture = index.find(raw.names, raw.annotation)
     made = convert(raw, picture, settings.labels, settings.inset, settings.long_side)
     source = raw.source or settings.source
     name = names.next_for(source)

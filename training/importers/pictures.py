@@ -24,6 +24,7 @@ class PictureIndex:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._by_stem: dict[str, list[Path]] = defaultdict(list)
+        self._found: set[Path] = set()
         for path in sorted(folder.rglob("*")):
             if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file():
                 self._by_stem[_key(path.name)].append(path)
@@ -49,6 +50,7 @@ class PictureIndex:
             if len(found) > 1:
                 found = _nearest(found, near)
             if len(found) == 1:
+                self._found.add(found[0])
                 return found[0]
             if found:
                 raise InputError(
@@ -58,6 +60,11 @@ class PictureIndex:
             f"{near}: picture {names[0]!r} is not in {self._folder} or below. Restore it, or name "
             "another folder with --images."
         )
+
+    @property
+    def unfound(self) -> list[Path]:
+        """Pictures that no annotation spoke of."""
+        return sorted({path for paths in self._by_stem.values() for path in paths} - self._found)
 
     def _candidates(self, name: str) -> list[Path]:
         wanted = PurePosixPath(name.replace("\\", "/"))

@@ -24,7 +24,7 @@ def read(source: Path, options: ReadOptions) -> Iterator[RawImage | InputError]:
 
 
 def parse(block: Block) -> RawImage:
-    """One picture's faces, labelled by how much of them is hidden.
+    """One picture's faces, labelled by how much of them is hidden; an empty box is invalid.
 
     Raises:
         InputError: A line has no numbers.
@@ -33,7 +33,9 @@ def parse(block: Block) -> RawImage:
     for where, line in block.lines:
         fields = line.split()
         corners = from_size(fields[:4], where)
-        faces.append(RawFace(_label(fields[4:], where), corners, where))
+        label = _label(fields[4:], where)
+        has_area = corners[2] > corners[0] and corners[3] > corners[1]
+        faces.append(RawFace(label if has_area else INVALID, corners, where))
     return RawImage((block.name,), tuple(faces), block.annotation)
 
 

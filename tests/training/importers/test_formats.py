@@ -122,14 +122,15 @@ def test_kitti(tmp_path: Path) -> None:
 
 
 def test_widerface(tmp_path: Path) -> None:
-    """Labels tell how much is hidden; invalid and heavily hidden faces are ignored; zeros mean nobody."""
+    """Labels tell how much is hidden; invalid and heavily hidden ones are ignored; zeros mean nobody."""
     picture(tmp_path / "in" / "0--Parade" / "a.jpg")
     picture(tmp_path / "in" / "1--Street" / "a.jpg")
     source = text(
         tmp_path / "in" / "wider_face_train_bbx_gt.txt",
         "0--Parade/a.jpg",
-        "4",
+        "5",
         "10 20 30 40 0 0 0 0 0 0 ",
+        "99 20 0 0 0 0 0 0 0 0 ",
         "40 20 10 10 0 0 0 0 1 0 ",
         "60 20 10 10 0 0 0 0 2 0 ",
         "80 20 10 10 2 0 0 1 0 0 ",

@@ -127,6 +127,26 @@ def test_a_damaged_picture_can_be_left_out(tmp_path: Path, output: Path, content
     assert "1 left out" in imported.out
 
 
+def test_pictures_without_annotation_are_counted_or_taken(tmp_path: Path, output: Path) -> None:
+    """YOLO wants no text file where nobody is; whether that is so only their owner knows."""
+    folder = tmp_path / "in"
+    for name in ("a", "empty", "unseen"):
+        picture(folder / f"{name}.jpg")
+    text(folder / "a.txt", "0 0.25 0.5 0.3 0.5")
+    text(folder / "classes.txt", "mask")
+    options = ("yolo", folder, "--map", "mask=with_mask")
+
+    left_out = run(output, *options)
+    taken = run(tmp_path / "all" / "train.json", *options, "--unlabelled-are-empty")
+    both = run(tmp_path / "no" / "train.json", *options, "--unlabelled-are-empty", "--skip-damaged")
+
+    assert [len(boxes) for boxes in left_out.boxes] == [1]
+    assert "2 pictures have no annotation and were left out." in left_out.err
+    assert [len(boxes) for boxes in taken.boxes] == [1, 0, 0]
+    assert "no annotation" not in taken.err
+    assert both.code == 2
+
+
 def test_nothing_left_is_an_error(tmp_path: Path, output: Path) -> None:
     """An import that leaves everything out writes no file without pictures."""
     source = two_pictures(tmp_path / "in")
