@@ -53,11 +53,15 @@ class FilesCamera:
         has_pictures: Whether not all are videos.
 
     Raises:
-        InputError: A path is missing or a folder holds nothing to show.
+        InputError: A path is missing, or the only one is a folder that holds nothing to show; among others
+            such a folder is an error at its turn, as a damaged file is.
     """
 
     def __init__(self, sources: Sequence[Path], *, realtime: bool = False) -> None:
-        self._pending = deque(file for source in sources for file in _files_of(Path(source)))
+        is_alone = len(sources) == 1
+        self._pending = deque(
+            file for source in sources for file in _files_of(Path(source), is_alone=is_alone)
+        )
         if not self._pending:
             raise InputError("No picture, folder or video was given. Name at least one.")
         self.has_pictures = any(_is_picture(file) for file in self._pending)
@@ -217,6 +221,8 @@ class _Pace:
 
 
 def _open(path: Path) -> _Source:
+    if path.is_dir():
+        raise _holds_nothing(path)
     # By the name and not by trying, because FFmpeg plays even a text file: as a film of a terminal.
     return _Picture(path) if _is_picture(path) else _Video(path)
 
@@ -225,12 +231,15 @@ def _is_picture(path: Path) -> bool:
     return path.suffix.lower() not in VIDEO_SUFFIXES
 
 
-def _files_of(source: Path) -> list[Path]:
+def _files_of(source: Path, *, is_alone: bool) -> list[Path]:
     """The files that a source stands for."""
     try:
-        return _found(source)
+        files = _found(source)
     except OSError as error:  # of a folder that may not be searched, or too long a name
         raise InputError(f"{source} cannot be reached: {error.strerror}. Check the path.") from error
+    if is_alone and not files:
+        raise _holds_nothing(source)
+    return files or [source]
 
 
 def _found(source: Path) -> list[Path]:
@@ -240,14 +249,13 @@ def _found(source: Path) -> list[Path]:
         problem = "is neither a file nor a folder" if source.exists() else "does not exist"
         raise InputError(f"{source} {problem}. Check the path.")
     try:
-        files = sorted(entry for entry in source.iterdir() if _is_shown(entry))
+        return sorted(entry for entry in source.iterdir() if _is_shown(entry))
     except OSError as error:
         raise InputError(f"{source} cannot be listed: {error.strerror}. Check its permissions.") from error
-    if not files:
-        raise InputError(
-            f"{source} holds no picture or video. Name a folder with JPEG, PNG or MP4 files in it."
-        )
-    return files
+
+
+def _holds_nothing(folder: Path) -> InputError:
+    return InputError(f"{folder} holds no picture or video. Name a folder with JPEG, PNG or MP4 files in it.")
 
 
 def _is_shown(entry: Path) -> bool:

@@ -115,6 +115,20 @@ def test_folder_without_pictures(tmp_path: Path) -> None:
         FilesCamera([tmp_path])
 
 
+def test_folder_without_pictures_among_others(tmp_path: Path) -> None:
+    """Where there is more to show, it is named at its turn and the others are shown."""
+    (tmp_path / "empty").mkdir()
+    path = save_picture(tmp_path / "a.png", plain())
+
+    with closing(FilesCamera([path, tmp_path / "empty", path])) as camera:
+        first = camera.read()
+        with pytest.raises(InputError, match=r"empty holds no picture or video\."):
+            camera.read()
+        second, end = camera.read(), camera.read()
+
+    assert [frame and frame.source for frame in (first, second, end)] == [str(path), str(path), None]
+
+
 def test_no_source() -> None:
     """Nothing at all is reported at once."""
     with pytest.raises(InputError, match="No picture, folder or video was given"):
