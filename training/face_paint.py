@@ -63,9 +63,26 @@ class FacePaint:
         """A texture of one colour."""
         return np.full((*self.shape, 3), colour, np.float32)
 
-    def polygon(self, corners: Points, texture: Floats, *, is_round: bool = True) -> None:
-        """Fill an outline, its corners rounded or not."""
-        self._blend(self._inside(_smooth(corners) if is_round else corners), texture * self._light)
+    def polygon(
+        self,
+        corners: Points,
+        texture: Floats,
+        *,
+        is_round: bool = True,
+        blur: float = 0.012,
+        strength: float = 1.0,
+    ) -> None:
+        """Fill an outline.
+
+        Args:
+            corners: Of the outline.
+            texture: As large as the region.
+            is_round: Whether its corners are cut.
+            blur: Softness of its edge, a share of the box's width.
+            strength: How much of what is under it is covered, 0 to 1.
+        """
+        inside = self._inside(_smooth(corners) if is_round else corners, blur)
+        self._blend(np.float32(strength) * inside, texture * self._light)
 
     def shadow(self, corners: Points, strength: float) -> None:
         """Darken what lies just under an outline, as light from above does."""
@@ -136,6 +153,14 @@ def skin_colour(paint: FacePaint) -> NDArray[np.float32]:
     """RGB of the face between its eyes and on its cheeks: no hair, no glasses' rims."""
     colour: NDArray[np.float32] = np.median(paint.patch((0.35, 0.45), (0.65, 0.6)), axis=0).astype(np.float32)
     return colour
+
+
+def hair(shape: tuple[int, int], colour: NDArray[np.floating], rng: Generator) -> Floats:
+    """Hair that hangs down, strand beside strand, of one colour."""
+    grain = rng.standard_normal(shape, np.float32)
+    strands = cv2.GaussianBlur(grain, (0, 0), sigmaX=0.6, sigmaY=max(0.8, 0.012 * shape[0]))
+    uneven = 1 + 0.16 * strands / max(float(strands.std()), 1e-6)
+    return (np.asarray(colour, np.float32) * uneven[..., None]).astype(np.float32)
 
 
 def fabric(shape: tuple[int, int], colour: NDArray[np.floating], rng: Generator) -> Floats:

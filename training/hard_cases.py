@@ -1,4 +1,4 @@
-"""Draw on faces what fools mask detectors: hands, scarves, drinks, masks of every colour or worn wrongly.
+"""Draw on faces what fools mask detectors: hands, scarves, drinks, beards, any mask, and masks worn wrongly.
 
 No landmarks are known, so places are proportions of the face's box: eyes at 0.4 of its height, the tip of the
 nose at 0.63, the mouth at 0.78. That fits upright faces seen from the front, hence only boxes of such
@@ -16,7 +16,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from pi_mask.types import MaskLabel
-from training.face_paint import FacePaint, fabric, skin_colour
+from training.face_paint import FacePaint, fabric, hair, skin_colour
 
 _LABELS = tuple(MaskLabel)
 MASKED, BARE, INCORRECT = (
@@ -31,9 +31,10 @@ class HardCaseConfig:
     Hands and drinks are off: on a contact sheet they look drawn, masks and scarves do not.
     """
 
-    hand: float = 0.0  # before the mouth of a bare face, as the next four
+    hand: float = 0.0  # before the mouth of a bare face, as the next five
     scarf: float = 0.01
     drink: float = 0.0
+    beard: float = 0.0  # no run has been trained with it yet
     drawn_mask: float = 0.02
     wrong_mask: float = 0.04  # the scarcest label
     recolour: float = 0.05  # of a masked face
@@ -137,6 +138,32 @@ def draw_drink(paint: FacePaint, rng: Generator) -> None:
         paint.line([(u, v - 0.006) for u, v in ends], 0.1, skin)
 
 
+# Left half of a beard: from under the nose over the cheek to the ear, and along the jaw to the chin.
+_FULL_BEARD = (
+    (0.5, 0.7),
+    (0.34, 0.71),
+    (0.2, 0.72),
+    (0.08, 0.55),
+    (0.03, 0.56),
+    (0.08, 0.82),
+    (0.26, 1.0),
+    (0.5, 1.07),
+)
+_ROUND_THE_MOUTH = ((0.5, 0.7), (0.36, 0.72), (0.31, 0.82), (0.35, 0.98), (0.5, 1.06))
+
+
+def draw_beard(paint: FacePaint, rng: Generator) -> None:
+    """A beard, full or around the mouth, thick or of a few days, the lips left free."""
+    natural = ((28, 24, 22), (52, 38, 30), (88, 62, 44), (120, 84, 56), (128, 124, 120), (190, 186, 180))
+    colour = np.array(natural[rng.choice(6, p=(0.3, 0.25, 0.2, 0.1, 0.1, 0.05))]) * rng.uniform(0.8, 1.2)
+    outline = _mirrored(_FULL_BEARD if rng.random() < 0.7 else _ROUND_THE_MOUTH, rng)
+    thickness = rng.uniform(0.3, 0.9)
+    lips = paint.patch((0.42, 0.77), (0.58, 0.81)).mean(0)
+    paint.polygon(outline, hair(paint.shape, colour, rng), blur=0.05, strength=thickness)
+    v, half = rng.uniform(0.775, 0.8), rng.uniform(0.09, 0.14)
+    paint.line([(0.5 - half, v), (0.5, v + 0.008), (0.5 + half, v)], rng.uniform(0.04, 0.065), lips)
+
+
 def draw_static(size: int, rng: Generator) -> NDArray[np.uint8]:
     """A size × size × 3 picture of coloured or grey noise: fine, coarse, or one plain colour."""
     side = max(1, size // int(rng.choice([1, 2, 8, 32, size])))
@@ -224,6 +251,7 @@ CASES: dict[str, tuple[_Draw, int, int]] = {
     "hand": (draw_hand, BARE, BARE),
     "scarf": (draw_scarf, BARE, BARE),
     "drink": (draw_drink, BARE, BARE),
+    "beard": (draw_beard, BARE, BARE),
     "drawn_mask": (draw_mask, BARE, MASKED),
     "wrong_mask": (draw_wrong_mask, BARE, INCORRECT),
     "recolour": (recolour, MASKED, MASKED),

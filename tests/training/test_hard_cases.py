@@ -64,6 +64,7 @@ def changed(case: str, seed: int = 0) -> NDArray[np.bool_]:
         ("hand", BARE),
         ("scarf", BARE),
         ("drink", BARE),
+        ("beard", BARE),
         ("drawn_mask", MASKED),
         ("wrong_mask", INCORRECT),
         ("recolour", MASKED),
@@ -71,7 +72,7 @@ def changed(case: str, seed: int = 0) -> NDArray[np.bool_]:
 )
 def test_a_case_gives_the_face_the_label_that_it_shows(case: str, label: int) -> None:
     """A drawn mask makes a face masked, a wrongly drawn one incorrect; all else leaves what it was."""
-    assert set(CASES) == {"hand", "scarf", "drink", "drawn_mask", "wrong_mask", "recolour"}
+    assert set(CASES) == {"hand", "scarf", "drink", "beard", "drawn_mask", "wrong_mask", "recolour"}
     assert drawn(case)[1] == label
     assert changed(case).sum() > 300
 
@@ -258,10 +259,10 @@ def test_the_sheet_shows_every_case(tmp_path: Path) -> None:
 
     made = sheet(pictures, 3, seed=1)
 
-    assert made.shape == (10 * 128, 128, 3)
-    cells = [made[128 * row + 16 : 128 * (row + 1)] for row in range(10)]
-    assert all(not np.array_equal(cells[0], cell) for cell in cells[1:7])
-    assert not np.array_equal(cells[7], cells[9])
+    assert made.shape == (11 * 128, 128, 3)
+    cells = [made[128 * row + 16 : 128 * (row + 1)] for row in range(11)]
+    assert all(not np.array_equal(cells[0], cell) for cell in cells[1:8])
+    assert not np.array_equal(cells[8], cells[10])
 
 
 def test_a_sheet_without_faces_is_refused(tmp_path: Path) -> None:
