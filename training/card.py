@@ -61,8 +61,8 @@ chip, where YOLOv5s's may not. At a door a person who is missed or misjudged cos
 milliseconds. `yolov5s_448` judges single faces as well, a little better but within the intervals,
 in the same time on a CPU. `nano_320` takes two fifths of the default's time, for boards without a
 Coral. Its thresholds let it find more faces than the default; in return it lets more bare ones pass
-in grey, noisy and badly compressed pictures. All times are an x86-64 machine's; no model here has
-run on a Raspberry Pi yet.
+in grey and noisy pictures. All times are an x86-64 machine's; no model here has run on a Raspberry
+Pi yet.
 """
 
 _SOURCES_HEAD = """## Data and licences
