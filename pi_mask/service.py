@@ -43,7 +43,7 @@ class Notifier:
         self._address = "\0" + name[1:] if name.startswith("@") else name
         self._timeout_s = _timeout_s(environ)
         self._clock = clock
-        self._last_look = self._last_good = clock()
+        self._last_look = self._last_pet = clock()
         self._next_pet = -math.inf
         self._shown: tuple[Verdict, bool] | None = None
         self._is_failing = False
@@ -52,7 +52,7 @@ class Notifier:
     def serving(self) -> Iterator[None]:
         """Say that everything is open, and at the end of the block that it is being closed."""
         self._send("READY=1")
-        self._last_look = self._last_good = self._clock()
+        self._last_look = self._last_pet = self._clock()
         try:
             yield
         finally:
@@ -85,14 +85,13 @@ class Notifier:
         now = self._clock()
         pause_s, self._last_look = now - self._last_look, now
         if observation.frame is not None and observation.verdict is not Verdict.FAULT:
-            self._last_good = now
             self._pet(now)
-        elif now - self._last_good + _SLACK * pause_s >= self._timeout_s:
+        elif now - self._last_pet + _SLACK * pause_s >= self._timeout_s:
             raise CameraTimeout(f"{_describe(observation)} Starting anew, before the watchdog does it.")
 
     def _pet(self, now: float) -> None:
         if math.isfinite(self._timeout_s) and now >= self._next_pet:
-            self._next_pet = now + self._timeout_s / PETS_PER_TIMEOUT
+            self._last_pet, self._next_pet = now, now + self._timeout_s / PETS_PER_TIMEOUT
             self._send("WATCHDOG=1")
 
     def _send(self, message: str) -> None:

@@ -126,10 +126,10 @@ def test_only_good_looks_pet_the_watchdog(manager: Manager) -> None:
     assert pets == [1, 0, 0, 0, 1]
 
 
-@pytest.mark.parametrize(("timeout_s", "end_s"), [(2, 12), (5, 10), (7, 7), (10, 10)])
-def test_a_stall_ends_in_order_before_the_watchdog(manager: Manager, timeout_s: int, end_s: int) -> None:
+@pytest.mark.parametrize(("timeout_s", "end_s"), [(0.5, 13.5), (2, 12), (5, 10), (7, 7), (10, 10)])
+def test_a_stall_ends_in_order_before_the_watchdog(manager: Manager, timeout_s: float, end_s: float) -> None:
     """Faults come every time-out of the camera; at the last one that the watchdog waits for it is over."""
-    now = 100.0
+    now = last_pet = 100.0
     notifier = Notifier({**manager.variables, **WATCHDOG}, clock=lambda: now)
 
     def stall() -> None:
@@ -139,13 +139,15 @@ def test_a_stall_ends_in_order_before_the_watchdog(manager: Manager, timeout_s: 
             notifier.observed(seen(Verdict.FAULT, has_frame=False))
 
     with notifier.serving():
-        for _ in range(3):
-            now += 5
+        for _ in range(30):
+            now += 0.5
             notifier.observed(seen(Verdict.IDLE))
+            last_pet = now if "WATCHDOG=1" in manager.heard() else last_pet
         with pytest.raises(CameraTimeout, match=r"Check the cable\. Starting anew, before the watchdog"):
             stall()
 
     assert now == 115 + end_s
+    assert now < last_pet + 15 == 129  # not from the last good look, a second later
 
 
 def test_without_a_watchdog_a_stall_may_last() -> None:
