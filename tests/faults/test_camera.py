@@ -32,6 +32,21 @@ def test_a_frozen_camera_is_a_fault_until_it_delivers_again(bench: Bench) -> Non
     assert after_it[:3] == ["fault", "idle", "checking"]
 
 
+def test_a_camera_that_stays_silent_ends_the_service_before_the_watchdog(bench: Bench) -> None:
+    """The process locks, darkens and says why itself, as an orderly failure; the next start judges."""
+    bench.shows("with_mask")
+    with Door(bench, environment={**IMPATIENT, "WATCHDOG_USEC": "3000000"}) as door:
+        door.wait_until_open()
+        bench.switch("silent", is_on=True)
+        code = door.code()
+    bench.switch("silent", is_on=False)
+    with Door(bench) as again:
+        again.wait_until_open()
+
+    assert (code, door.seen.lit, door.seen.verdicts[-1]) == (3, set(), "fault")
+    assert door.seen.log[-1].endswith("Check its ribbon cable. Starting anew, before the watchdog does it.")
+
+
 def test_an_unplugged_pi_camera_ends_the_process_and_a_restart_goes_on(bench: Bench) -> None:
     """All goes out, code 3 with advice; starts fail alike until it is back, the next one judges."""
     bench.shows("with_mask")
