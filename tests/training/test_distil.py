@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from pi_mask.types import MaskLabel
 from tests.training.colour_data import save_data
+from tests.training.power_cut import train_first_epoch
 from training.distil import Distillation, correlation
 from training.networks.registry import NETWORKS, Checkpoint, load_checkpoint, save_checkpoint
 from training.train import Run, train
@@ -69,23 +71,18 @@ def test_a_student_comes_to_see_what_its_teacher_sees(name: str) -> None:
 @pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty:UserWarning")
 @pytest.mark.filterwarnings("ignore:The number of training batches:UserWarning")
 @pytest.mark.filterwarnings("ignore:.*LeafSpec.* is deprecated:FutureWarning")
-def test_a_taught_run_is_a_run_like_any_other(tmp_path: Path) -> None:
+def test_a_taught_run_is_a_run_like_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its checkpoint loads as the student alone, can be resumed, and its record names the teacher."""
     data = save_data(tmp_path, [([label], [label]) for label in [*MaskLabel] * 2])
     teacher = tmp_path / "teacher.ckpt"
     save_checkpoint(Checkpoint(NANO, 64, NETWORKS[NANO]()), teacher)
-    short = {
-        "network": "yolov5n",
-        "size": 64,
-        "batch": 2,
-        "warmup_steps": 1,
-        "workers": 0,
-        "val_every_epochs": 1,
-    }
+    config = Config(
+        network="yolov5n", size=64, batch=2, epochs=2, warmup_steps=1, workers=0, val_every_epochs=1
+    )
     run = Run(data, data, tmp_path / "run", teacher=teacher)
 
-    train(Config(epochs=1, **short), run)  # type: ignore[arg-type]
-    train(Config(epochs=2, **short), Run(data, data, run.output, teacher=teacher, resume=True))  # type: ignore[arg-type]
+    train_first_epoch(config, run, monkeypatch)
+    train(config, replace(run, resume=True))
 
     assert load_checkpoint(run.output / "last.ckpt").name == "yolov5n"
     assert torch.load(run.output / "last.ckpt", weights_only=False)["epoch"] == 1

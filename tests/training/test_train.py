@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from pi_mask.errors import UsageError
 from pi_mask.types import MaskLabel
 from tests.training.colour_data import save_data
+from tests.training.power_cut import train_first_epoch
 from training.data import TrainingSet, load_coco
 from training.networks.registry import NETWORKS, Checkpoint, load_checkpoint, save_checkpoint
 from training.networks.yolov5 import YoloV5
@@ -33,15 +34,6 @@ pytestmark = [
 ROOT = Path(__file__).parents[2]
 NANO = "ssd_mobilenet_v2_nano"
 SHORT: dict[str, Any] = {"size": 64, "batch": 2, "warmup_steps": 1, "val_every_epochs": 1, "workers": 0}
-
-
-class _PowerCutError(Exception):
-    """The run ends at a moment that it has not chosen."""
-
-
-def _cut_the_power(_plan: EpochPlan, trainer: Any, _module: object) -> None:
-    if trainer.current_epoch == 1:
-        raise _PowerCutError
 
 
 @pytest.fixture
@@ -80,10 +72,7 @@ def test_a_run_goes_on_where_it_stopped(data: Path, tmp_path: Path, monkeypatch:
     """Resumed, the second epoch follows the first: steps count on, the optimiser has its state."""
     torch.manual_seed(0)
     run = Run(data, data, tmp_path / "run")
-    with monkeypatch.context() as context:
-        context.setattr(EpochPlan, "on_train_epoch_start", _cut_the_power)
-        with pytest.raises(_PowerCutError):
-            train(Config(network=NANO, epochs=2, **SHORT), run)
+    train_first_epoch(Config(network=NANO, epochs=2, **SHORT), run, monkeypatch)
     before = torch.load(run.output / "last.ckpt", weights_only=False)
 
     train(Config(network=NANO, epochs=2, **SHORT), Run(data, data, run.output, resume=True))
