@@ -277,7 +277,7 @@ class PolicySettings(Section):
         le=86400,
         description="Seconds after which a face that has not moved has no say until it moves, such as one on "
         "a poster. 30, ten times as long as people who stood and talked kept still; a picture holds the "
-        "door's verdict no longer than that.",
+        "door's verdict no longer than that after it came into view.",
     )
 
     @field_validator("zone")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -12,6 +13,9 @@ from pi_mask.types import BoundingBox, Detection, Track, Vote
 _GATE: Final = 0.7
 """Reach of the second round, in face sizes. A face is about 15 cm wide: 0.7 of it within a third of a second
 is a person who shifts by 30 cm/s, while two heads side by side cannot come closer than one face."""
+_LARGEST_GROWTH: Final = 2.0
+"""In the second round, the factor in size from which on it is somebody else, nearer or farther off: the next
+in a queue stands right behind."""
 
 _Likeness: TypeAlias = Callable[[BoundingBox, BoundingBox], float | None]
 
@@ -21,9 +25,10 @@ class Tracker:
 
     Each frame goes through two rounds, the best pair first in both. The first pairs tracks and detections
     by intersection over union. The second pairs what is left by the distance of the centres, because at 3
-    frames a second a face can move by more than its overlap. Labels play no part: that a label changes is
-    what the votes are there to record. The order of the detections within a frame changes nothing, ids
-    included.
+    frames a second a face can move by more than its overlap. In both, tracks that the frame before showed
+    choose before those that coast: a face that is hidden waits just where whoever hides it is seen (the
+    matching cascade of DeepSORT, Wojke et al. 2017). Labels play no part: that a label changes is what the
+    votes are there to record. The order of the detections within a frame changes nothing, ids included.
 
     Only a fresh detection gives a track a vote. Without one the track coasts: box, votes and ``last_seen``
     stay as they are, until it is dropped because ``last_seen`` is more than ``max_age_s`` ago. After a
@@ -88,8 +93,10 @@ class Tracker:
         """Pair one to one; the result maps a track's id to the index of its face."""
         pairs: dict[int, int] = {}
         taken: set[int] = set()
-        for likeness in (self._overlap, _nearness):
-            for track_id, index in _best_first(tracks, faces, likeness):
+        shown = [track for track in tracks if track.last_seen == self._timestamp]
+        coasting = [track for track in tracks if track.last_seen < self._timestamp]
+        for likeness, group in itertools.product((self._overlap, _nearness), (shown, coasting)):
+            for track_id, index in _best_first(group, faces, likeness):
                 if track_id not in pairs and index not in taken:
                     pairs[track_id] = index
                     taken.add(index)
@@ -134,5 +141,6 @@ def _nearness(box: BoundingBox, other: BoundingBox) -> float | None:
     """Distance of the centres in sizes of the smaller box, negated; None out of reach, as for empty boxes."""
     (x, y), (other_x, other_y) = box.center, other.center
     distance = math.hypot(x - other_x, y - other_y)
-    size = math.sqrt(min(box.area, other.area))
-    return -distance / size if distance < _GATE * size else None
+    size, larger = sorted((math.sqrt(box.area), math.sqrt(other.area)))
+    is_alike = larger < _LARGEST_GROWTH * size and distance < _GATE * size
+    return -distance / size if is_alike else None

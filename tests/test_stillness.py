@@ -195,13 +195,26 @@ def test_a_person_beside_a_poster_is_judged() -> None:
 @given(recording=recordings(), policy=policies())
 @settings(deadline=None, derandomize=True)
 def test_a_poster_changes_no_verdict(recording: list[Moment], policy: PolicySettings) -> None:
-    """Once it is known, a poster changes nothing, whoever comes and whatever the camera's time does."""
+    """Once it is known, a poster changes nothing for whoever stays clear of it, whatever the time does."""
     beside = [
         Moment(moment.timestamp, tuple(each for each in moment.faces if each.box.xmin > 200))
         for moment in recording
     ]
 
     assert verdicts(with_poster(beside), policy)[200:] == verdicts(beside, policy)
+
+
+@pytest.mark.parametrize("step", [5, 10, 15])
+def test_who_passes_before_a_poster_does_not_wake_it(step: int) -> None:
+    """A visitor hides the poster for a while and goes on: they are judged, and it stays without a say."""
+    poster = face(MASKED, 320, 100)
+    walk = [face(BARE, x, 100) for x in range(0, 640, step)]
+    scene = [[each] if abs(each.box.center[0] - 320) < 50 else [each, poster] for each in walk]
+    shown = verdicts(film([[poster]] * 400 + scene + [[poster]] * 100, FPS))
+
+    assert Verdict.NO_MASK in shown[400:]
+    assert MASK not in shown[400:]
+    assert set(shown[-80:]) == {IDLE}
 
 
 def test_the_poster_is_listed_without_a_verdict() -> None:

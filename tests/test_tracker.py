@@ -147,6 +147,23 @@ def test_reach_is_that_of_the_smaller_face() -> None:
     assert [track.id for track in tracks] == [1, 2]
 
 
+def test_the_next_in_the_queue_is_somebody_else() -> None:
+    """A near face goes and a far one stands right behind it: no votes are inherited."""
+    tracks = replay(new_tracker(), [(0.0, [face(0, 0, size=200)]), (0.1, [face(65, 65, size=70)])])[-1]
+
+    assert [(track.id, len(track.votes)) for track in tracks] == [(1, 1), (2, 1)]
+
+
+def test_who_is_seen_chooses_before_who_is_hidden() -> None:
+    """Somebody passes before a face: the hidden one's place fits better by then, yet they stay themselves."""
+    recording = [(0.0, [face(100), face(20)]), (0.1, [face(50)]), (0.2, [face(80)]), (0.3, [face(110)])]
+
+    *_, tracks = replay(new_tracker(), recording)
+
+    (passing,) = (track for track in tracks if track.last_seen == 0.3)
+    assert len(passing.votes) == 4
+
+
 def test_empty_boxes_are_never_followed() -> None:
     """A box without area has no overlap and no reach: each is a track of its own, and nothing raises."""
     tracks = replay(new_tracker(), [(0.0, [face(100, size=0)]), (0.1, [face(100, size=0)])])[-1]
