@@ -19,6 +19,12 @@ _FILLING: Final = 0.95
 """Share of the frame's width or height from which on a face is none: nobody's nose touches the lens, but a
 model that was shown pure noise saw a masked face that filled the frame."""
 
+_LEEWAY: Final = 0.1
+"""Share of its size by which somebody who has a say may fall short of a limit, be it the smallest face or the
+zone: several times a box's jitter, which would make the lamps flicker for who stands right there."""
+_SAME: Final = 0.3
+"""Overlap from which on a face counts as that of somebody who was there in the frame before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -83,6 +89,7 @@ class DoorPolicy:
     nearest stays so until gone or until another face is ``takeover_ratio`` times as large.
 
     Bystanders, outside the zone or smaller than ``min_face_px``, have no say, nor has what fills the frame.
+    Who has a say keeps it until a tenth of the face's size beyond these limits.
     Give the tracker only what :meth:`eligible` lets through: a bystander's face can then never be taken for
     the person's next one.
     A face that has not moved for ``still_after_s`` has no say either until it moves: a poster must not hold
@@ -93,6 +100,7 @@ class DoorPolicy:
         """Start without an opinion of anybody."""
         self._settings = settings
         self._opinions: dict[int, _Opinion] = {}
+        self._inside: dict[int, BoundingBox] = {}
         self._nearest_id: int | None = None
         self._still_faces = StillFaces(settings.still_after_s)
 
@@ -103,7 +111,11 @@ class DoorPolicy:
             detections: Faces of one frame, boxes in its pixels.
             frame_size: Width and height of the frame in pixels.
         """
-        return tuple(face for face in detections if self._counts(face.box, frame_size))
+        return tuple(
+            face
+            for face in detections
+            if self._counts(face.box, frame_size, is_known=self._was_inside(face.box))
+        )
 
     def decide(self, tracks: Sequence[Track], timestamp: float, frame_size: tuple[int, int]) -> Decision:
         """Form an opinion of everybody, then of the door.
@@ -117,19 +129,31 @@ class DoorPolicy:
             The door's verdict, and the people with theirs: None for bystanders and still faces.
         """
         still = self._still_faces.update(tracks, timestamp)
-        counted = [track for track in tracks if track.id not in still and self._counts(track.box, frame_size)]
+        self._inside = {
+            track.id: track.box
+            for track in tracks
+            if self._counts(track.box, frame_size, is_known=track.id in self._inside)
+        }
+        counted = [track for track in tracks if track.id in self._inside and track.id not in still]
         self._opinions = {track.id: self._opinion(track, timestamp) for track in counted}
         verdicts = {track_id: opinion.verdict for track_id, opinion in self._opinions.items()}
         people = tuple(Person(track, verdicts.get(track.id)) for track in tracks)
         return Decision(self._door(counted, verdicts), people)
 
-    def _counts(self, box: BoundingBox, frame_size: tuple[int, int]) -> bool:
+    def _was_inside(self, box: BoundingBox) -> bool:
+        return any(box.iou(before) >= _SAME for before in self._inside.values())
+
+    def _counts(self, box: BoundingBox, frame_size: tuple[int, int], *, is_known: bool) -> bool:
         zone, (width, height), (x, y) = self._settings.zone, frame_size, box.center
+        leeway = _LEEWAY if is_known else 0.0
+        margin = leeway * box.shorter_side
         is_inside = (
-            zone.xmin * width <= x <= zone.xmax * width and zone.ymin * height <= y <= zone.ymax * height
+            zone.xmin * width - margin <= x <= zone.xmax * width + margin
+            and zone.ymin * height - margin <= y <= zone.ymax * height + margin
         )
         is_filling = box.width >= _FILLING * width or box.height >= _FILLING * height
-        return is_inside and not is_filling and box.shorter_side >= self._settings.min_face_px
+        is_large = box.shorter_side >= (1 - leeway) * self._settings.min_face_px
+        return is_inside and is_large and not is_filling
 
     def _door(self, tracks: Sequence[Track], verdicts: dict[int, Verdict]) -> Verdict:
         if not tracks:

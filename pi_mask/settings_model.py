@@ -207,7 +207,8 @@ class PolicySettings(Section):
         description="Smallest face that counts, its box's shorter side in pixels of the frame; for picamera "
         "of camera.width × camera.height, even where smaller frames are asked of it. 40 at 640×480: an "
         "adult's face (15 cm) at 2 m under the Camera Module's 62° lens. Who is further away is passing by, "
-        "and the model sees too little of the mask. Below a fortieth of the frame's longer side (16 of 640) "
+        "and the model sees too little of the mask. Somebody who counts does so down to nine tenths of it, "
+        "so that nothing flickers. Below a fortieth of the frame's longer side (16 of 640) "
         "it changes nothing: the shipped models report no smaller faces.",
     )
     takeover_ratio: float = Field(

@@ -332,3 +332,41 @@ def test_what_fills_the_frame_is_nobody(width: int, height: int, counts: bool) -
     filling = Detection(box, MASKED, 0.9)
 
     assert (DoorPolicy(DEFAULTS).eligible([filling], FRAME_SIZE) == (filling,)) is counts
+
+
+_JITTER = (0.0, 0.9, -0.6, 0.2, -1.0, 0.7, -0.3, 1.0, -0.8, 0.4)
+"""By how much the box differs from frame to frame, as shares of the largest difference."""
+
+
+@pytest.mark.parametrize("fps", [3, 10, 30])
+@pytest.mark.parametrize(
+    "people",
+    [
+        [face(MASKED, 300 + 4 * index % 9, 40 + each) for index, each in enumerate(6 * _JITTER)],
+        [face(MASKED, 320 + 2 * each) for each in 6 * _JITTER],
+    ],
+    ids=["smallest face", "edge of the zone"],
+)
+def test_who_stands_at_a_limit_does_not_flicker(people: Sequence[Detection], fps: float) -> None:
+    """A box varies a little from frame to frame; who has a say keeps it."""
+    policy = PolicySettings(zone=ZONE) if people[0].box.center[0] >= 320 else DEFAULTS
+
+    assert changes(verdicts(film([[each] for each in people], fps), policy)) == [IDLE, CHECKING, MASK]
+
+
+@pytest.mark.parametrize(
+    "gone", [face(MASKED, 320, 35), face(MASKED, 300)], ids=["further off", "out of the zone"]
+)
+def test_who_goes_beyond_a_limit_loses_their_say(gone: Detection) -> None:
+    """A tenth of the face is forgiven, no more."""
+    shown = verdicts(film([[face(MASKED, 325, 41)]] * 5 + [[gone]] * 20), PolicySettings(zone=ZONE))
+
+    assert shown[4] is MASK
+    assert set(shown[-10:]) == {IDLE}
+
+
+def test_a_stranger_gets_no_leeway() -> None:
+    """A face that is a little too small has no say, though somebody beside it has."""
+    shown = verdicts(film([[face(MASKED, 400), face(BARE, 500, 38)]] * 10), EVERYBODY)
+
+    assert changes(shown) == [IDLE, CHECKING, MASK]
