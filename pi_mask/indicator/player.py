@@ -20,7 +20,8 @@ Wait: TypeAlias = Callable[[threading.Event, float], bool]
 class Player:
     """Draw a scene's first tick at once, the others from a thread that lives only while something moves.
 
-    gpiozero's own ``blink()`` runs one thread a device, which drift apart, and cannot blink twice.
+    gpiozero's own ``blink()`` runs one thread a device, which drift apart, and cannot blink twice. A tick that
+    could not be drawn is followed by the next one all the same: a pin may obey again.
 
     Args:
         draw: Called with the parts that are on; never by two threads at a time.
@@ -59,10 +60,25 @@ class Player:
             self._thread = None
 
     def _run(self, scene: Scene) -> None:
+        lit: frozenset[Part] = frozenset()
+        is_failing = False
+        for tick in scene.later_ticks():
+            if self._wait(self._stopping, TICK_S):
+                return
+            lit = scene.lit(tick)
+            is_failing = not self._draw_later(lit, is_failing=is_failing)
+        # The last tick turns the buzzer off: it must not sound on because one write failed.
+        while is_failing and not self._wait(self._stopping, TICK_S):
+            is_failing = not self._draw_later(lit, is_failing=is_failing)
+
+    def _draw_later(self, lit: frozenset[Part], *, is_failing: bool) -> bool:
+        """Draw where nobody hears an error; say whether it worked, in the log at a change only."""
         try:
-            for tick in scene.later_ticks():
-                if self._wait(self._stopping, TICK_S):
-                    return
-                self._draw(scene.lit(tick))
+            self._draw(lit)
         except Exception as error:  # any pin library's error; the next change of verdict meets it again
-            logger.error("The lamps stopped moving: %s. Check the wiring, then restart pi-mask.", error)
+            if not is_failing:
+                logger.error("A lamp or the buzzer does not obey: %s. Check the wiring.", error)
+            return False
+        if is_failing:
+            logger.info("The lamps and the buzzer obey again.")
+        return True

@@ -13,8 +13,7 @@ from gpiozero import OutputDevice
 
 from pi_mask.errors import GpioError
 from pi_mask.indicator.gpio import GpioIndicator, Timing
-from pi_mask.indicator.patterns import Part, Scene
-from pi_mask.indicator.player import THREAD_NAME, Player, Wait
+from pi_mask.indicator.player import THREAD_NAME, Wait
 from pi_mask.settings import GpioSettings
 from pi_mask.testing import watched_mock_factory
 from pi_mask.types import Verdict
@@ -365,24 +364,3 @@ def test_a_pin_in_use_is_an_error_that_releases_the_others(opened: Callable[...,
     for pin in (5, 6):
         OutputDevice(pin, pin_factory=door.factory).close()
     assert door.levels(GREEN, AMBER, RED) == [True, False, False]
-
-
-def test_a_rhythm_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """A pin error between two changes of verdict ends the rhythm with a log line that says what to do."""
-    drawn: list[frozenset[Part]] = []
-
-    def draw(lit: frozenset[Part]) -> None:
-        drawn.append(lit)
-        if len(drawn) == 2:
-            raise OSError("the chip is gone")
-
-    player = Player(draw, Metronome(100))
-    player.play(Scene(red="#."))
-    for thread in lamp_threads():
-        thread.join()
-    player.stop()
-
-    assert drawn == [frozenset({Part.RED}), frozenset()]
-    assert caplog.messages == [
-        "The lamps stopped moving: the chip is gone. Check the wiring, then restart pi-mask."
-    ]
