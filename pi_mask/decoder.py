@@ -79,50 +79,58 @@ def sigmoid(values: NDArray[np.float32]) -> NDArray[np.float32]:
 class _LevelDecoder:
     """Decodes one pyramid level of either head; the constants are computed once."""
 
-    def __init__(self, head: str, level: Level, spec: ModelSpec, n_labels: int) -> None:
+    def __init__(self, head: str, level: Level, spec: ModelSpec, thresholds: Sequence[float]) -> None:
         self._index = dict(level.outputs)
-        last = max(self._index.values())
-        if last >= len(spec.outputs):
-            raise ModelError(
-                f"The manifest names output {last}, the model has {len(spec.outputs)} (from 0). "
-                "Use the manifest that came with the model."
-            )
-        self._spec = {kind: spec.outputs[position] for kind, position in self._index.items()}
+        self._n_labels = len(thresholds)
         self._n_anchors = max(1, len(level.anchors))
         rows, columns = spec.input.shape[1] // level.stride, spec.input.shape[2] // level.stride
-        depth = {"scores": n_labels, "boxes": _BOX_VALUES, "objectness": 1}
-        for kind, tensor in self._spec.items():
-            expected = (1, rows, columns, self._n_anchors * depth[kind])
-            if tensor.shape != expected:
-                raise ModelError(
-                    f"Output {tensor.name} has shape {tensor.shape}, the manifest says {expected} "
-                    f"({kind} at stride {level.stride}). Use the manifest that came with the model."
-                )
+        self._spec = self._matching(level, spec, (1, rows, columns))
         cells = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1).reshape(-1, 2)
         centres = (cells + 0.5) * level.stride
         self._centres = np.repeat(centres, self._n_anchors, axis=0).astype(Float)
         anchors = np.asarray(level.anchors or [(0.0, 0.0)], Float)
         self._anchors = np.tile(anchors, (rows * columns, 1))
         self._stride = Float(level.stride)
-        self._n_labels = n_labels
         self._decode_boxes = self._distances if head == "ssd" else self._anchored
-
-    def decode(self, outputs: Sequence[NDArray[Any]], thresholds: Sequence[float]) -> Candidates:
-        """Candidates whose best label reaches its threshold (0 to 1, one a label)."""
-        raw = outputs[self._index["scores"]].reshape(-1, self._n_labels)
-        limits = [quantised_threshold(logit(p), self._spec["scores"]) for p in thresholds]
+        self._thresholds = np.asarray(thresholds, Float)
         # A score is at most its factor: testing each factor alone never loses a candidate.
-        passing = raw[:, 0] >= limits[0]
-        for label in range(1, self._n_labels):
-            passing |= raw[:, label] >= limits[label]
-        if "objectness" in self._index:
-            objectness = outputs[self._index["objectness"]].reshape(-1)
-            passing &= objectness >= quantised_threshold(logit(min(thresholds)), self._spec["objectness"])
-        return self._survivors(outputs, np.flatnonzero(passing), thresholds)
+        self._limits = [quantised_threshold(logit(p), self._spec["scores"]) for p in thresholds]
+        if "objectness" in self._spec:
+            least = logit(min(thresholds))
+            self._objectness_limit = quantised_threshold(least, self._spec["objectness"])
 
-    def _survivors(
-        self, outputs: Sequence[NDArray[Any]], kept: NDArray[np.intp], thresholds: Sequence[float]
-    ) -> Candidates:
+    def _matching(self, level: Level, spec: ModelSpec, cells: tuple[int, int, int]) -> dict[str, TensorSpec]:
+        """The model's outputs by kind, once their shapes are what the manifest says."""
+        last = max(self._index.values())
+        if last >= len(spec.outputs):
+            raise ModelError(
+                f"The manifest names output {last}, the model has {len(spec.outputs)} (from 0). "
+                "Use the manifest that came with the model."
+            )
+        tensors: dict[str, TensorSpec] = {
+            kind: spec.outputs[position] for kind, position in self._index.items()
+        }
+        depth = {"scores": self._n_labels, "boxes": _BOX_VALUES, "objectness": 1}
+        for kind, tensor in tensors.items():
+            expected = (*cells, self._n_anchors * depth[kind])
+            if tensor.shape != expected:
+                raise ModelError(
+                    f"Output {tensor.name} has shape {tensor.shape}, the manifest says {expected} "
+                    f"({kind} at stride {level.stride}). Use the manifest that came with the model."
+                )
+        return tensors
+
+    def decode(self, outputs: Sequence[NDArray[Any]]) -> Candidates:
+        """Candidates whose best label reaches its threshold."""
+        raw = outputs[self._index["scores"]].reshape(-1, self._n_labels)
+        passing = raw[:, 0] >= self._limits[0]
+        for label in range(1, self._n_labels):
+            passing |= raw[:, label] >= self._limits[label]
+        if "objectness" in self._index:
+            passing &= outputs[self._index["objectness"]].reshape(-1) >= self._objectness_limit
+        return self._survivors(outputs, np.flatnonzero(passing))
+
+    def _survivors(self, outputs: Sequence[NDArray[Any]], kept: NDArray[np.intp]) -> Candidates:
         """Dequantise the kept cells only; what a broken float model makes of them may not be finite."""
         real = {
             kind: dequantise(outputs[index].reshape(len(self._centres), -1)[kept], self._spec[kind])
@@ -132,7 +140,7 @@ class _LevelDecoder:
         scores = sigmoid(real["scores"])
         if "objectness" in real:
             scores = scores * sigmoid(real["objectness"])
-            is_sound &= (scores >= np.asarray(thresholds, Float)).any(axis=1)
+            is_sound &= (scores >= self._thresholds).any(axis=1)
         boxes = self._decode_boxes(real["boxes"][is_sound], kept[is_sound])
         return Candidates(boxes, scores[is_sound])
 
@@ -164,13 +172,12 @@ class Decoder:
     def __init__(
         self, head: Head, spec: ModelSpec, thresholds: Sequence[float], min_side_px: float = 0.0
     ) -> None:
-        self._levels = [_LevelDecoder(head.kind, level, spec, len(thresholds)) for level in head.levels]
-        self._thresholds = tuple(thresholds)
+        self._levels = [_LevelDecoder(head.kind, level, spec, thresholds) for level in head.levels]
         self._min_side_px = min_side_px
 
     def decode(self, outputs: Sequence[NDArray[Any]]) -> Candidates:
         """Candidates of all levels; cells with NaN or infinite values, of a broken float model, never are."""
-        found = [level.decode(outputs, self._thresholds) for level in self._levels]
+        found = [level.decode(outputs) for level in self._levels]
         boxes = np.concatenate([candidates.boxes for candidates in found])
         scores = np.concatenate([candidates.scores for candidates in found])
         is_large = (boxes[:, 2:] - boxes[:, :2] >= self._min_side_px).all(axis=1)

@@ -14,7 +14,7 @@ from pi_mask.errors import ModelError
 from pi_mask.inference.base import ModelSpec, TensorSpec
 from pi_mask.manifest import ModelInput
 from pi_mask.testing import ScriptedInterpreter
-from pi_mask.types import Frame
+from pi_mask.types import Frame, Latency
 from tests.hand_made import (
     GREY,
     SIDE,
@@ -188,14 +188,15 @@ def test_a_box_in_the_padding_is_no_face() -> None:
     assert corners(detection.box) == pytest.approx([380, 80, 580, 240], abs=1e-2)
 
 
-def test_latency_has_three_stages() -> None:
+def test_latency_has_three_stages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each stage's time is measured by itself."""
     described = manifest()
+    monkeypatch.setattr("time.perf_counter", iter([5.0, 5.25, 6.0, 8.0]).__next__)
     interpreter = ScriptedInterpreter(model_spec(described), [nobody(described)])
 
     _, latency = Detector(interpreter, described).detect(frame(10, 10))
 
-    assert min(latency.preprocess_ms, latency.inference_ms, latency.postprocess_ms) >= 0
+    assert latency == Latency(preprocess_ms=250.0, inference_ms=750.0, postprocess_ms=2000.0)
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ Wait: TypeAlias = Callable[[threading.Event, float], bool]
 class Player:
     """Draw a scene's first tick at once, the others from a thread that lives only while something moves.
 
-    gpiozero's own ``blink()`` runs one thread a device, which drift apart, and cannot blink twice. A tick that
-    could not be drawn is followed by the next one all the same: a pin may obey again.
+    gpiozero's own ``blink()`` runs one thread a device, which drift apart, and cannot blink twice. After a
+    tick that could not be drawn comes the next one all the same: a pin may obey again.
 
     Args:
         draw: Called with the parts that are on; never by two threads at a time.

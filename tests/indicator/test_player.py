@@ -22,7 +22,7 @@ from pi_mask.indicator.player import Player
 def test_a_rhythm_goes_on_after_failed_ticks(
     scene: Scene, drawn: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A pin that fails for two ticks leaves no lamp and no beep on; the log says so once, and when it is over."""
+    """A pin that fails for two ticks leaves no lamp and no beep on; the log says when it begins and ends."""
     tried: list[str] = []
     is_done = threading.Event()
 
