@@ -150,15 +150,8 @@ def _compiled(files: _ModelFiles) -> bytes:
 
 def _auto(files: _ModelFiles, settings: ModelSettings) -> Interpreter:
     from pi_mask.inference.auto import AutoInterpreter
-    from pi_mask.inference.probe import is_available
 
-    def is_back() -> bool:
-        if files.edgetpu is None:
-            return False
-        files.check_edgetpu()
-        return is_available(files.edgetpu, device=settings.device)
-
-    return AutoInterpreter(lambda: _edgetpu(files, settings), lambda: _cpu(files, settings), is_back)
+    return AutoInterpreter(lambda: _edgetpu(files, settings), lambda: _cpu(files, settings))
 
 
 INTERPRETERS: Mapping[str, Callable[[_ModelFiles, ModelSettings], Interpreter]] = {

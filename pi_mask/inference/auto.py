@@ -50,9 +50,8 @@ class AutoInterpreter:
 
     Args:
         edgetpu: Opens the Edge TPU, raising EdgeTpuError where it cannot; ``probe.open_probed`` survives a
-            driver that crashes.
+            driver that crashes. After the first time it is called in the background and may take its time.
         cpu: Opens the CPU's interpreter.
-        is_available: Asked in the background before the TPU is opened again; it may take its time.
         retry_s: Seconds until the first try; they double with every try up to ``LAST_RETRY_S``.
         clock: A monotonic clock, in seconds.
 
@@ -65,11 +64,10 @@ class AutoInterpreter:
         self,
         edgetpu: Callable[[], Interpreter],
         cpu: Callable[[], Interpreter],
-        is_available: Callable[[], bool],
         retry_s: float = FIRST_RETRY_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._open_edgetpu, self._is_available = edgetpu, is_available
+        self._open_edgetpu = edgetpu
         self._first_retry_s = self._retry_s = retry_s
         self._clock = clock
         self._lock = threading.Lock()
@@ -179,8 +177,6 @@ class AutoInterpreter:
 
     def _try_again(self) -> None:
         try:
-            if self._closed.is_set() or not self._is_available():
-                return
             tpu = self._open()
         except EdgeTpuError:
             return  # nothing changed since the warning

@@ -59,20 +59,6 @@ def probe(model: bytes | Path, *, device: str = "", library: str = "", timeout_s
     _report(child)
 
 
-def is_available(model: bytes | Path, *, device: str = "", library: str = "") -> bool:
-    """Say whether an Edge TPU works with a model, by ``probe``.
-
-    Raises:
-        ModelError: See ``probe``.
-        PiMaskError: See ``probe``.
-    """
-    try:
-        probe(model, device=device, library=library)
-    except EdgeTpuError:
-        return False
-    return True
-
-
 def open_probed(model: bytes, *, device: str = "", library: str = "") -> EdgeTpuInterpreter:
     """Open a model on an Edge TPU in this process, once it has worked in a child process.
 

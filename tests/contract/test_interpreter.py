@@ -42,7 +42,7 @@ def open_edgetpu(driver: FakeDriver) -> Interpreter:
 
 def open_auto(driver: FakeDriver) -> Interpreter:
     """Open both, the device plugged in."""
-    return AutoInterpreter(partial(open_edgetpu, driver), partial(open_cpu, driver), lambda: False)
+    return AutoInterpreter(partial(open_edgetpu, driver), partial(open_cpu, driver))
 
 
 def open_auto_without_device(driver: FakeDriver) -> Interpreter:

@@ -14,7 +14,6 @@ from pi_mask.inference.auto import AutoInterpreter
 from pi_mask.inference.base import Interpreter
 from pi_mask.inference.cpu import CpuInterpreter
 from pi_mask.inference.edgetpu import EdgeTpuInterpreter
-from pi_mask.inference.libedgetpu import list_devices
 from tests.inference.fake_driver import FakeDriver
 from tests.tiny_model import BOXES, COMPILED_MODEL, SCORES, write_model
 
@@ -47,13 +46,7 @@ def make_auto(
     driver: FakeDriver, clock: Clock, edgetpu: Callable[[], Interpreter] | None = None
 ) -> AutoInterpreter:
     """Make an interpreter that asks the fake driver and the given clock."""
-    return AutoInterpreter(
-        edgetpu or partial(open_edgetpu, driver),
-        open_cpu,
-        is_available=lambda: bool(list_devices(driver.library)),
-        retry_s=30.0,
-        clock=clock,
-    )
+    return AutoInterpreter(edgetpu or partial(open_edgetpu, driver), open_cpu, retry_s=30.0, clock=clock)
 
 
 def picture(seed: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from pi_mask.inference.auto import AutoInterpreter
 from pi_mask.inference.base import Interpreter
 from pi_mask.inference.cpu import CpuInterpreter
 from pi_mask.inference.edgetpu import EdgeTpuInterpreter
-from pi_mask.inference.probe import is_available, open_probed
+from pi_mask.inference.probe import open_probed
 from pi_mask.testing import ScriptedInterpreter
 from tests.inference.auto_rig import (
     COMPILED,
@@ -90,9 +90,9 @@ def test_every_interpreter_that_is_left_is_closed() -> None:
     stranger = ScriptedInterpreter(replace(cpu.spec, outputs=cpu.spec.outputs[:1]), [], device="edgetpu")
     stand_in = ScriptedInterpreter(cpu.spec, [])
 
-    AutoInterpreter(lambda: lost, lambda: cpu, lambda: False).invoke(picture(1))
+    AutoInterpreter(lambda: lost, lambda: cpu).invoke(picture(1))
     with pytest.raises(ModelError):
-        AutoInterpreter(lambda: stranger, lambda: stand_in, lambda: False)
+        AutoInterpreter(lambda: stranger, lambda: stand_in)
 
     assert [double.is_closed for double in (lost, stranger, stand_in)] == [True, True, True]
 
@@ -104,7 +104,6 @@ def test_a_crashing_driver_leaves_the_door_running(driver: FakeDriver) -> None:
     auto = AutoInterpreter(
         partial(open_probed, COMPILED, library=driver.library),
         open_cpu,
-        partial(is_available, COMPILED, library=driver.library),
         clock=clock,
     )
 
@@ -150,7 +149,7 @@ def test_a_bad_cpu_model_is_refused_even_with_a_good_device(driver: FakeDriver) 
         return CpuInterpreter(b"")
 
     with pytest.raises(ModelError, match=r"^The model file is empty\."):
-        AutoInterpreter(partial(open_edgetpu, driver), broken, lambda: True)
+        AutoInterpreter(partial(open_edgetpu, driver), broken)
 
     assert driver.steps == []
 
@@ -161,6 +160,6 @@ def test_the_first_error_is_the_edge_tpus() -> None:
     def missing() -> Interpreter:
         raise EdgeTpuError("Gone.")
 
-    auto = AutoInterpreter(missing, open_cpu, lambda: False)
+    auto = AutoInterpreter(missing, open_cpu)
 
     assert auto.device == "cpu"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import replace
-from functools import partial
 
 import pytest
 
 from pi_mask.inference.auto import AutoInterpreter
+from pi_mask.inference.base import Interpreter
 from pi_mask.inference.cpu import CpuInterpreter
 from pi_mask.inference.edgetpu import EdgeTpuInterpreter
 from tests.inference.auto_rig import (
@@ -20,7 +20,6 @@ from tests.inference.auto_rig import (
     finish_retry,
     make_auto,
     messages,
-    open_cpu,
     open_edgetpu,
     picture,
     retry_threads,
@@ -58,18 +57,18 @@ def test_a_device_that_stays_away_is_asked_for_again(driver: FakeDriver) -> None
     clock, asked = Clock(), []
     driver.unplug()
 
-    def no_device() -> bool:
+    def ask() -> Interpreter:
         asked.append(clock.now)
-        return False
+        return open_edgetpu(driver)
 
-    auto = AutoInterpreter(partial(open_edgetpu, driver), open_cpu, no_device, retry_s=30.0, clock=clock)
+    auto = make_auto(driver, clock, ask)
     for _ in range(50):
         clock.now += 10
         auto.invoke(picture(1))
         finish_retry()
 
-    # Pauses of 30, 60, 120, 128 and 128 s, each to the next call after it.
-    assert asked == [130.0, 190.0, 310.0, 440.0, 570.0]
+    # At the start, then after pauses of 30, 60, 120, 128 and 128 s, each to the next call after it.
+    assert asked == [100.0, 130.0, 190.0, 310.0, 440.0, 570.0]
 
 
 @pytest.mark.parametrize(("uptime_s", "next_pause_s"), [(59.0, 60.0), (61.0, 30.0)])
@@ -79,11 +78,11 @@ def test_a_device_that_flaps_is_waited_for_longer(
     """A device that fails again sooner than the next pause doubles it; one that held on starts afresh."""
     clock, asked = Clock(), []
 
-    def is_there() -> bool:
+    def ask() -> Interpreter:
         asked.append(clock.now)
-        return True
+        return open_edgetpu(driver)
 
-    auto = AutoInterpreter(partial(open_edgetpu, driver), open_cpu, is_there, retry_s=30.0, clock=clock)
+    auto = make_auto(driver, clock, ask)
     lose_and_find_again(driver, auto, clock, 30.0)
     clock.now += uptime_s
     lose_and_find_again(driver, auto, clock, next_pause_s - 1)
@@ -92,7 +91,7 @@ def test_a_device_that_flaps_is_waited_for_longer(
     auto.invoke(picture(1))
     finish_retry()
 
-    assert (too_early, len(asked)) == (1, 2)
+    assert (too_early, len(asked)) == (2, 3)
 
 
 def lose_and_find_again(driver: FakeDriver, auto: AutoInterpreter, clock: Clock, pause_s: float) -> None:
@@ -131,13 +130,16 @@ def test_a_device_that_leaves_again_is_one_more_warning(
 def test_a_slow_attempt_blocks_no_call(driver: FakeDriver) -> None:
     """While an attempt hangs, the CPU goes on answering and no second attempt starts."""
     clock, asked, answer = Clock(), threading.Event(), threading.Event()
+    started = clock.now
     driver.unplug()
 
-    def slowly() -> bool:
-        asked.set()
-        return answer.wait(60)
+    def slowly() -> Interpreter:
+        if clock.now > started:
+            asked.set()
+            answer.wait(60)
+        return open_edgetpu(driver)
 
-    auto = AutoInterpreter(partial(open_edgetpu, driver), open_cpu, slowly, retry_s=30.0, clock=clock)
+    auto = make_auto(driver, clock, slowly)
     results = []
     for seed in range(3):
         clock.now += 30
@@ -179,18 +181,21 @@ def test_a_model_that_turns_bad_is_not_tried_again(
 def test_a_device_found_while_closing_is_freed(driver: FakeDriver) -> None:
     """An attempt that succeeds only after close() began closes the device that it opened."""
     clock, asked, closing = Clock(), threading.Event(), threading.Event()
+    started = clock.now
 
     class LastCpu(CpuInterpreter):
         def close(self) -> None:
             super().close()
             closing.set()
 
-    def slowly() -> bool:
-        asked.set()
-        return closing.wait(60)
+    def slowly() -> Interpreter:
+        if clock.now > started:
+            asked.set()
+            closing.wait(60)
+        return open_edgetpu(driver)
 
     driver.unplug()
-    auto = AutoInterpreter(partial(open_edgetpu, driver), lambda: LastCpu(write_model()), slowly, clock=clock)
+    auto = AutoInterpreter(slowly, lambda: LastCpu(write_model()), clock=clock)
     clock.now += 30
     auto.invoke(picture(1))
     driver.plug_in()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pi_mask.errors import EdgeTpuError, ModelError
-from pi_mask.inference.probe import is_available, open_probed, probe
+from pi_mask.inference.probe import open_probed, probe
 from tests.inference.fake_driver import FakeDriver
 from tests.tiny_model import COMPILED_MODEL, expected_outputs, write_model
 
@@ -96,18 +96,6 @@ def test_a_model_can_be_named_by_its_path(driver: FakeDriver, tmp_path: Path) ->
         probe(missing, library=driver.library)
 
     assert driver.steps == ["create", "prepare", "invoke", "destroy"]
-
-
-def test_availability_is_a_plain_answer(driver: FakeDriver) -> None:
-    """A working device is available, a crashing or missing one is not; none of them raises."""
-    answers = [is_available(COMPILED, library=driver.library)]
-    driver.tell("crash", "prepare")
-    answers.append(is_available(COMPILED, library=driver.library))
-    driver.untell("crash")
-    driver.unplug()
-    answers.append(is_available(COMPILED, library=driver.library))
-
-    assert answers == [True, False, False]
 
 
 def test_opening_comes_after_the_probe(driver: FakeDriver) -> None:
