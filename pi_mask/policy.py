@@ -86,7 +86,8 @@ class DoorPolicy:
 
     The door takes the verdict of the nearest person, or the worst of all: NO_MASK, INCORRECT, CHECKING,
     MASK; somebody still being checked holds back everybody's green. The nearest is the largest face. Who is
-    nearest stays so until gone or until another face is ``takeover_ratio`` times as large.
+    nearest stays so until gone or until another face is ``takeover_ratio`` times as large. In place of the
+    green of a nearest person who is missed stands CHECKING while somebody who is seen has red.
 
     Bystanders, outside the zone or smaller than ``min_face_px``, have no say, nor has what fills the frame.
     Who has a say keeps it until a tenth of the face's size beyond these limits.
@@ -138,7 +139,7 @@ class DoorPolicy:
         self._opinions = {track.id: self._opinion(track, timestamp) for track in counted}
         verdicts = {track_id: opinion.verdict for track_id, opinion in self._opinions.items()}
         people = tuple(Person(track, verdicts.get(track.id)) for track in tracks)
-        return Decision(self._door(counted, verdicts), people)
+        return Decision(self._door(counted, verdicts, timestamp), people)
 
     def _was_inside(self, box: BoundingBox) -> bool:
         return any(box.iou(before) >= _SAME for before in self._inside.values())
@@ -155,14 +156,20 @@ class DoorPolicy:
         is_large = box.shorter_side >= (1 - leeway) * self._settings.min_face_px
         return is_inside and is_large and not is_filling
 
-    def _door(self, tracks: Sequence[Track], verdicts: dict[int, Verdict]) -> Verdict:
+    def _door(self, tracks: Sequence[Track], verdicts: dict[int, Verdict], now: float) -> Verdict:
         if not tracks:
             self._nearest_id = None
             return Verdict.IDLE
         if self._settings.who == "everybody":
             return min(verdicts.values(), key=_WORST_FIRST.index)
-        self._nearest_id = self._nearest(tracks).id
-        return verdicts[self._nearest_id]
+        nearest = self._nearest(tracks)
+        self._nearest_id = nearest.id
+        verdict = verdicts[nearest.id]
+        if verdict is Verdict.MASK and nearest.last_seen < now:
+            # The nearest may have gone: red would be rash, green would open the door to the next one.
+            is_red_seen = any(verdicts[track.id] in _RED for track in tracks if track.last_seen == now)
+            return Verdict.CHECKING if is_red_seen else verdict
+        return verdict
 
     def _nearest(self, tracks: Sequence[Track]) -> Track:
         """The largest face (of equals the first), unless the one before is still about as large."""

@@ -273,6 +273,18 @@ def test_somebody_clearly_nearer_takes_over() -> None:
     assert verdicts(film(frames))[2:] == [MASK] * 3 + [Verdict.NO_MASK] * 2
 
 
+@pytest.mark.parametrize("fps", [3, 10, 30])
+def test_green_that_is_held_is_nobody_elses(fps: int) -> None:
+    """The masked one in front leaves: somebody without a mask, known as such, gets none of the held green."""
+    both = [face(MASKED, 200, 150), face(BARE, 450, 110)]
+    shown = verdicts(film([both] * 2 * fps + [both[1:]] * 2 * fps, fps))[2 * fps - 1 :]
+    alone = verdicts(film([both[:1]] * 2 * fps + [None] * fps, fps))[2 * fps :]
+
+    assert changes(shown) == [MASK, CHECKING, Verdict.NO_MASK]
+    assert shown[1] is CHECKING
+    assert alone[0] is MASK
+
+
 @pytest.mark.parametrize(
     ("labels", "verdict"),
     [

@@ -25,8 +25,8 @@ and blue would be swapped (``mode_lookup`` in picamera2's request.py)."""
 BUFFERS = 4
 """Frames in flight. Fewer than the library's 6, because contiguous memory is scarce on a Pi with 1 GB."""
 CLOSE_TIMEOUT_S = 2.0
-"""How long closing waits for libcamera, which may never answer after the cable has slipped. Short, for the read
-that opens a lost camera anew waits for this first, and the service's watchdog for that read."""
+"""How long closing waits for libcamera, which may never answer after the cable has slipped. Short, for the
+read that opens a lost camera anew waits for this first, and the service's watchdog for that read."""
 
 _log = logging.getLogger(__name__)
 
