@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pi_mask.errors import CameraError, CameraTimeout, InputError, PiMaskError
 from pi_mask.types import Frame, Observation, Verdict
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from pi_mask.tracker import Tracker
 
 logger = logging.getLogger(__name__)
+
+LATE_S: Final = 1.0
+"""How long a camera that has delivered is waited for: no green may go on for longer without a look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +39,10 @@ class Parts:
 class Pipeline:
     """The loop from the camera to the indicator.
 
-    Iterating reads, judges and shows; each turn yields what it saw. A stalled camera shows FAULT and is read
-    again; an unreadable file is logged, counted and left out; any other failure, the end of a live camera's
-    stream too, is shown and yielded as FAULT and then raised.
+    Iterating reads, judges and shows; each turn yields what it saw. A camera without a frame for ``LATE_S``
+    (the first one may take its ``timeout_s``) shows FAULT and is read again; an unreadable file is logged,
+    counted and left out; any other failure, the end of a live camera's stream too, is shown and yielded as
+    FAULT and then raised.
 
     Attributes:
         unreadable: Number of files that could not be read so far.
@@ -46,6 +51,7 @@ class Pipeline:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._shown: tuple[Verdict, bool] | None = None
+        self._wait_s = math.inf
         self.unreadable = 0
 
     def __iter__(self) -> Iterator[Observation]:
@@ -77,11 +83,12 @@ class Pipeline:
                 raise failure
 
     def _read(self) -> Frame | None:
-        frame = self._parts.camera.read()
+        frame = self._parts.camera.read(self._wait_s)
         if frame is None and self._parts.camera.is_live:
             raise CameraError(
                 "The camera's stream has ended. Check the camera and its cable, then start again."
             )
+        self._wait_s = LATE_S
         return frame
 
     def _fault(self, error: PiMaskError) -> Observation:

@@ -83,7 +83,7 @@ class DoorPolicy:
       ``hold_red_s``, whether the person is missed or has become unsure, unless green is confirmed
       meanwhile.
     * All these times are the frames' own: while a camera delivers none, nothing is decided, and the pipeline
-      shows FAULT after ``camera.timeout_s``.
+      shows FAULT after a second.
     * Every hold ends with its track, so that the door is IDLE as soon as the tracker has dropped everybody.
 
     The door takes the verdict of the nearest person, or the worst of all: NO_MASK, INCORRECT, CHECKING,

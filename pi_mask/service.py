@@ -23,7 +23,7 @@ PETS_PER_TIMEOUT: Final = 10
 """How often the watchdog is petted within its time-out at most: each datagram wakes the service manager."""
 _SEND_TIMEOUT_S: Final = 1.0
 _SLACK: Final = 1.5
-"""The next look may take longer than the last one by this factor."""
+"""The next look may take longer than the longest one since the last good look by this factor."""
 
 
 class Notifier:
@@ -45,6 +45,7 @@ class Notifier:
         self._clock = clock
         self._last_look = self._last_pet = clock()
         self._next_pet = -math.inf
+        self._longest_pause_s = 0.0
         self._shown: tuple[Verdict, bool] | None = None
         self._is_failing = False
 
@@ -84,9 +85,11 @@ class Notifier:
             self.status(_describe(observation))
         now = self._clock()
         pause_s, self._last_look = now - self._last_look, now
+        self._longest_pause_s = max(self._longest_pause_s, pause_s)
         if observation.frame is not None and observation.verdict is not Verdict.FAULT:
+            self._longest_pause_s = 0.0
             self._pet(now)
-        elif now - self._last_pet + _SLACK * pause_s >= self._timeout_s:
+        elif now - self._last_pet + _SLACK * self._longest_pause_s >= self._timeout_s:
             raise CameraTimeout(f"{_describe(observation)} Starting anew, before the watchdog does it.")
 
     def _pet(self, now: float) -> None:

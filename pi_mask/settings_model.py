@@ -65,9 +65,9 @@ class CameraSettings(Section):
         default=5.0,
         ge=0.5,
         le=10,
-        description="Seconds without a frame after which the camera counts as stalled. 5, because a USB "
-        "camera may take some seconds to wake, while a door must not show an old light for longer; at most "
-        "10: the service's watchdog ends the program after 15.",
+        description="Seconds without a frame after which the camera counts as lost; a Pi camera or a "
+        "stream is then opened anew. 5, because a camera may take some seconds to wake; the lamps show FAULT "
+        "after one second already. At most 10: the service's watchdog ends the program after 15.",
     )
     realtime: bool = Field(
         default=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -34,6 +35,7 @@ class ScriptedCamera:
 
     Attributes:
         reads: How often ``read()`` was called.
+        waits_s: How long each of them would have waited.
         is_closed: True after ``close()``.
     """
 
@@ -42,6 +44,7 @@ class ScriptedCamera:
         self._is_live = is_live
         self._loss: CameraError | None = None
         self.reads = 0
+        self.waits_s: list[float] = []
         self.is_closed = False
 
     @property
@@ -49,14 +52,15 @@ class ScriptedCamera:
         """As given."""
         return self._is_live
 
-    def read(self) -> Frame | None:
-        """Return or raise what comes next in the script; None at its end.
+    def read(self, wait_s: float = math.inf) -> Frame | None:
+        """Return or raise what comes next in the script at once; None at its end.
 
         Raises:
             CameraError: As scripted, or because the camera is closed or lost.
             InputError: As scripted.
         """
         self.reads += 1
+        self.waits_s.append(wait_s)
         if self.is_closed:
             raise CameraError("The camera is closed. Open it again before reading.")
         if self._loss is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import socket
 import subprocess
@@ -146,14 +147,14 @@ class Signalling(ScriptedCamera):
         super().__init__(frames(9), is_live=True)
         self._numbers = numbers
 
-    def read(self) -> Frame | None:
+    def read(self, wait_s: float = math.inf) -> Frame | None:
         if self.reads == 2:
             try:
                 signal.raise_signal(self._numbers[0])
             finally:
                 for number in self._numbers[1:]:
                     signal.raise_signal(number)
-        return super().read()
+        return super().read(wait_s)
 
 
 @pytest.mark.parametrize(

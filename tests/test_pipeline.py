@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -151,6 +152,15 @@ def test_a_stall_is_a_fault_until_the_next_frame(tmp_path: Path, caplog: pytest.
     assert observations[1:3] == [fault, fault]
     assert door.indicator.shown == [(v, False) for v in (IDLE, FAULT, IDLE, FAULT)]
     assert caplog.messages == [str(STALL), str(STALL)]
+
+
+def test_nobody_waits_long_for_a_late_frame(tmp_path: Path) -> None:
+    """The first frame may take as long as the camera likes, all later ones a second: green must not go on."""
+    door = Door(tmp_path, [STALL, *frames(2), STALL, *frames(1, 11.0)], [seen()] * 3)
+
+    door.run()
+
+    assert door.camera.waits_s == [math.inf, math.inf, 1.0, 1.0, 1.0, 1.0]
 
 
 @pytest.mark.parametrize("back_at", [5.4, 0.9], ids=["a long stall", "shorter than max_age_s"])

@@ -150,6 +150,23 @@ def test_a_stall_ends_in_order_before_the_watchdog(manager: Manager, timeout_s: 
     assert now < last_pet + 15 == 129  # not from the last good look, a second later
 
 
+def test_a_read_that_took_long_may_do_so_again(manager: Manager) -> None:
+    """A camera that is opened anew now and then makes one fault slower than those between."""
+    now = 100.0
+    notifier = Notifier({**manager.variables, **WATCHDOG}, clock=lambda: now)
+
+    def stall() -> None:
+        nonlocal now
+        for pause_s in (3, *[1] * 20):
+            now += pause_s
+            notifier.observed(seen(Verdict.FAULT, has_frame=False))
+
+    with notifier.serving(), pytest.raises(CameraTimeout):
+        stall()
+
+    assert now == 111  # another 4.5 s would be too many
+
+
 def test_without_a_watchdog_a_stall_may_last() -> None:
     """On a desktop a camera may be plugged in again after an hour."""
     seconds = iter(range(0, 10000, 5))

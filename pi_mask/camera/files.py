@@ -77,8 +77,8 @@ class FilesCamera:
         """False: files just end."""
         return False
 
-    def read(self) -> Frame | None:
-        """Return the next frame, or None after the last one.
+    def read(self, wait_s: float = math.inf) -> Frame | None:
+        """Return the next frame, or None after the last one; files are never late.
 
         Raises:
             InputError: One file cannot be read; the next read goes on with the file after it.

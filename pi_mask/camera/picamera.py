@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import threading
 import time
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class PicameraCamera:
         width: Width of the frames in pixels; libcamera rounds odd ones down.
         height: Height of the frames in pixels, likewise.
         fps: Frames per second.
-        timeout_s: Seconds that a read waits for a frame.
+        timeout_s: Seconds without a frame after which the camera is opened anew; no read waits longer.
         camera_index: Number of the camera, as ``rpicam-hello --list-cameras`` counts them.
 
     Raises:
@@ -61,6 +62,8 @@ class PicameraCamera:
         self._device = _Device((width, height), fps, camera_index)
         self._timeout_s = timeout_s
         self._index = 0
+        self._job: _Job | None = None
+        self._waited_s = 0.0
         self._must_reopen = False
         self._is_lost = False
         self._is_closed = False
@@ -71,16 +74,17 @@ class PicameraCamera:
         """True: the end of the stream is a fault."""
         return True
 
-    def read(self) -> Frame:
+    def read(self, wait_s: float = math.inf) -> Frame:
         """Wait for the next frame.
 
         Raises:
-            CameraTimeout: No frame came within ``timeout_s``; the next read opens the camera anew.
+            CameraTimeout: No frame came within ``wait_s``; the next read waits on, or opens the camera anew
+                once ``timeout_s`` have gone by.
             CameraError: The camera cannot be opened again, or ``close()`` was called.
         """
         if self._is_closed:
             raise CameraError(f"{self._device.name} was closed. Open it again to read on.")
-        image = self._capture(self._running_camera())
+        image = self._capture(self._running_camera(), wait_s)
         if self._is_lost:
             _log.info("%s is back.", self._device.name)
             self._is_lost = False
@@ -104,23 +108,28 @@ class PicameraCamera:
             _release(camera)
         self._camera = self._device.open()
         self._must_reopen = False
+        self._job, self._waited_s = None, 0.0
         return self._camera
 
-    def _capture(self, camera: _Picamera2) -> Image:
+    def _capture(self, camera: _Picamera2, wait_s: float) -> Image:
         """Ask for the next frame without waiting in picamera2, whose own wait can last for good."""
+        wait_s = min(wait_s, self._timeout_s - self._waited_s)
         try:
-            job = camera.capture_array("main", wait=False)
-            image = job.get_result(timeout=self._timeout_s)
+            self._job = self._job or camera.capture_array("main", wait=False)
+            image = self._job.get_result(timeout=wait_s)
         except TimeoutError as error:
-            self._mark_lost()
+            self._waited_s += wait_s
+            if self._waited_s >= self._timeout_s:
+                self._mark_lost()
             raise CameraTimeout(
-                f"{self._device.name} delivered no frame for {self._timeout_s:g} s. Check its ribbon cable."
+                f"{self._device.name} delivered no frame for {self._waited_s:g} s. Check its ribbon cable."
             ) from error
         except Exception as error:  # libcamera's bindings raise what they like
             self._mark_lost()
             raise CameraError(
                 f"{self._device.name} failed: {_line(error)}. Check its ribbon cable."
             ) from error
+        self._job, self._waited_s = None, 0.0
         # Where rows are padded to the hardware's alignment, some versions return a view with gaps.
         return np.ascontiguousarray(image)
 

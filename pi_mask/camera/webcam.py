@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 import sys
@@ -53,7 +54,7 @@ class WebcamCamera:
         width: Wanted width in pixels; a camera takes the nearest it has, a network camera keeps its own.
         height: Wanted height in pixels, likewise.
         fps: Wanted frames per second, likewise.
-        timeout_s: Seconds that a read waits for a new frame.
+        timeout_s: Seconds that a read waits for a new frame at most.
 
     Raises:
         CameraError: The camera cannot be opened.
@@ -85,21 +86,23 @@ class WebcamCamera:
         """True: the end of the stream is a fault."""
         return True
 
-    def read(self) -> Frame:
+    def read(self, wait_s: float = math.inf) -> Frame:
         """Return the newest frame, which no read returned before.
 
         Raises:
-            CameraTimeout: No new frame came within ``timeout_s``; a lost camera is being reconnected.
+            CameraTimeout: No new frame came within ``wait_s``, or ``timeout_s`` if that is shorter; a lost
+                camera is being reconnected.
             CameraError: ``close()`` was called, or the frames are not in colour.
         """
+        wait_s = min(wait_s, self._timeout_s)
         with self._changed:
             self._forget_old()
-            self._changed.wait_for(lambda: self._newest or self._is_closed.is_set(), self._timeout_s)
+            self._changed.wait_for(lambda: self._newest or self._is_closed.is_set(), wait_s)
             grab, self._newest = self._newest, None
         if self._is_closed.is_set():
             raise CameraError(f"Webcam {self._name} was closed. Open it again to read on.")
         if grab is None:
-            raise CameraTimeout(self._timeout_message())
+            raise CameraTimeout(self._timeout_message(wait_s))
         try:
             image = bgr_to_rgb(grab.image)
         except cv2.error as error:
@@ -118,12 +121,10 @@ class WebcamCamera:
         if self._newest and time.monotonic() - self._newest.timestamp > self._timeout_s:
             self._newest = None
 
-    def _timeout_message(self) -> str:
+    def _timeout_message(self, waited_s: float) -> str:
         if self._is_lost:
             return f"Webcam {self._name} is lost. Check its cable or network; it is reconnected by itself."
-        return (
-            f"Webcam {self._name} delivered no frame for {self._timeout_s:g} s. Check its cable or network."
-        )
+        return f"Webcam {self._name} delivered no frame for {waited_s:g} s. Check its cable or network."
 
     def _await_opening(self) -> None:
         with self._changed:

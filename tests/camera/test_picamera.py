@@ -116,6 +116,33 @@ def test_silent_camera_is_opened_anew() -> None:
     )
 
 
+def test_a_late_frame_is_waited_for_on() -> None:
+    """A read that waits for less than the time-out gives nothing up, until all of them together reach it."""
+    seen, log = run("""
+        from functools import partial
+        from picamera2 import BENCH
+        camera = PicameraCamera(width=64, height=48, timeout_s=0.3)
+        briefly = partial(outcome, partial(camera.read, 0.2))
+        first = briefly()
+        BENCH.is_silent = True
+        late = briefly()
+        BENCH.is_silent = False
+        back = briefly()
+        opened = BENCH.log.count("open")
+        BENCH.is_silent = True
+        lost = [briefly() for _ in range(2)]
+        BENCH.is_silent = False
+        print(json.dumps([first, late, back, opened, lost, briefly(), BENCH.log.count("open")]))
+    """)
+
+    late, lost = (
+        ["CameraTimeout", f"Pi camera 0 delivered no frame for {s} s. Check its ribbon cable."]
+        for s in ("0.2", "0.3")
+    )
+    assert seen == [0, late, 1, 1, [late, lost], 2, 2]
+    assert [line.split()[0] for line in log.splitlines()] == ["WARNING", "INFO"]
+
+
 def test_camera_that_does_not_let_go() -> None:
     """A camera that never closes is given up after a while, and not waited for at the end."""
     seen, log = run("""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -45,11 +46,11 @@ def read_patiently(camera: WebcamCamera) -> Frame:
     raise AssertionError("the camera never came back")
 
 
-def read_until_stalled(camera: WebcamCamera) -> CameraTimeout:
+def read_until_stalled(camera: WebcamCamera, wait_s: float = math.inf) -> CameraTimeout:
     """Read what is on its way, then return the time-out."""
     for _ in range(PATIENCE):
         try:
-            camera.read()
+            camera.read(wait_s)
         except CameraTimeout as error:
             return error
     raise AssertionError("the camera never stalled")
@@ -83,6 +84,24 @@ def test_stalled_camera(network_camera: NetworkCamera) -> None:
     assert str(error).startswith(f"Webcam {network_camera.url} ")
     assert frame.index > last.index
     assert frame.timestamp > last.timestamp
+
+
+def test_a_late_frame_is_waited_for_on(
+    network_camera: NetworkCamera, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A read that waits for less than the time-out says so and costs nothing: the camera isn't lost."""
+    with closing(WebcamCamera(network_camera.url, timeout_s=60.0)) as camera:
+        last = camera.read()
+        network_camera.stall()
+        error = read_until_stalled(camera, wait_s=0.5)
+        network_camera.resume()
+        frame = read_patiently(camera)
+
+    assert str(error) == (
+        f"Webcam {network_camera.url} delivered no frame for 0.5 s. Check its cable or network."
+    )
+    assert frame.index > last.index
+    assert caplog.messages == []
 
 
 def test_camera_that_goes_and_comes_back(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 import tempfile
@@ -54,7 +55,7 @@ class BusyDoor:
         self._scenes = {label: picture(label, side=SIDE) for label in VISITORS}
         self._empty = picture(side=SIDE)
 
-    def read(self) -> Frame | None:
+    def read(self, wait_s: float = math.inf) -> Frame | None:
         """The next frame, its pixels in an array of its own as a real camera's are."""
         if self._index == self._count:
             return None
