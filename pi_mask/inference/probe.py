@@ -8,7 +8,6 @@ import resource
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,28 +26,27 @@ _UPDATE = "Install a newer driver (install.sh does), or use --accelerator cpu."
 _ERRORS = {error.exit_code: error for error in (EdgeTpuError, ModelError, PiMaskError)}
 
 
-def probe(model: bytes | Path, *, device: str = "", library: str = "", timeout_s: float = TIMEOUT_S) -> None:
+def probe(model: bytes, *, device: str = "", library: str = "", timeout_s: float = TIMEOUT_S) -> None:
     """Open an Edge TPU with a model and run it once, all in a child process.
 
     Args:
-        model: Content or path of a model compiled for the Edge TPU.
+        model: Content of a model compiled for the Edge TPU.
         device: See ``EdgeTpuInterpreter``.
         library: See ``EdgeTpuInterpreter``.
         timeout_s: Time until the child process is killed.
 
     Raises:
         EdgeTpuError: It did not work; also if the child process crashed or hung.
-        ModelError: The model is unusable, or its file cannot be read.
+        ModelError: The model is unusable.
         PiMaskError: No TensorFlow Lite runtime is installed.
     """
-    content = model if isinstance(model, bytes) else _read(model)
     # -P and the parent's own path: the child imports this very package, wherever the service was started.
     arguments = [f"--device={device}", f"--library={library}"]
     command = [sys.executable, "-P", "-m", "pi_mask.inference.probe", *arguments]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         child = subprocess.run(
-            command, input=content, capture_output=True, timeout=timeout_s, env=environment, check=False
+            command, input=model, capture_output=True, timeout=timeout_s, env=environment, check=False
         )
     except subprocess.TimeoutExpired as error:
         raise EdgeTpuError(f"The Edge TPU did not answer within {timeout_s:g} s. {REPLUG_ADVICE}") from error
@@ -71,15 +69,6 @@ def open_probed(model: bytes, *, device: str = "", library: str = "") -> EdgeTpu
 
     probe(model, device=device, library=library)
     return EdgeTpuInterpreter(model, device=device, library=library)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelError(
-            f"{path} cannot be read ({error.strerror}). Check the path and its rights."
-        ) from error
 
 
 def _report(child: subprocess.CompletedProcess[bytes]) -> None:

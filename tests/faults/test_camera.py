@@ -10,6 +10,24 @@ from tests.faults.door import Bench, Door, blinks_red
 IMPATIENT = {"PI_MASK_CAMERA_TIMEOUT_S": "0.5"}
 
 
+def test_a_late_camera_is_a_fault_but_not_given_up(bench: Bench) -> None:
+    """Green and relay go out long before the time-out; the camera is waited for and not opened anew."""
+    bench.shows("with_mask")
+    with Door(bench, environment={"PI_MASK_CAMERA_TIMEOUT_S": "10"}) as door:
+        door.wait_until_open()
+        bench.switch("silent", is_on=True)
+        door.wait_for("fault")
+        door.wait(blinks_red)
+        bench.switch("silent", is_on=False)
+        door.wait_for("mask")
+        door.wait_until_open()
+        code = door.end()
+
+    assert (code, door.seen.lit) == (0, set())
+    assert "Warning: Pi camera 0 delivered no frame for 1 s. Check its ribbon cable." in door.seen.log
+    assert not any("is lost" in line for line in door.seen.log)
+
+
 def test_a_frozen_camera_is_a_fault_until_it_delivers_again(bench: Bench) -> None:
     """Green and relay go out, red blinks, one warning says where to look; afterwards all looks are fresh."""
     bench.shows("with_mask")

@@ -86,18 +86,6 @@ def test_a_childs_python_error_shows_its_last_line(
         probe(COMPILED, library=driver.library)
 
 
-def test_a_model_can_be_named_by_its_path(driver: FakeDriver, tmp_path: Path) -> None:
-    """A path is read here, so a missing file is a ModelError and reaches no child process."""
-    good, missing = tmp_path / "good.tflite", tmp_path / "missing.tflite"
-    good.write_bytes(COMPILED)
-
-    probe(good, library=driver.library)
-    with pytest.raises(ModelError, match=r"missing\.tflite cannot be read \(No such file or directory\)"):
-        probe(missing, library=driver.library)
-
-    assert driver.steps == ["create", "prepare", "invoke", "destroy"]
-
-
 def test_opening_comes_after_the_probe(driver: FakeDriver) -> None:
     """A device is opened in this process once it worked in another one."""
     image = np.full((1, 8, 8, 3), 7, np.uint8)
