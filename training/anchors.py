@@ -169,16 +169,25 @@ def levels(anchors: Sizes) -> Anchors:
 
 
 def compare(images: Sequence[AnnotatedImage], config: Config) -> tuple[Anchors, dict[str, dict[str, Fit]]]:
-    """Chosen anchors; and how they and the default ones suit the faces, as they are and as trained."""
+    """Chosen anchors; and how they and the default ones suit the faces, as they are and as trained.
+
+    Raises:
+        InputError: There are too few faces, of too few sizes, to choose from.
+    """
     sizes = letterboxed_sizes(images, config.size)
     trained = varied(sizes, config)
-    chosen = levels(choose(trained, _LEVELS * _EACH, config))
     # What the default anchors are for is 320 px.
     default = tuple(
         tuple((w * config.size / Config.size, h * config.size / Config.size) for w, h in level)
         for level in DEFAULT_ANCHORS
     )
     seen = sizes[sizes.min(1) >= config.min_side_px]
+    if not len(seen) or len(np.unique(trained, axis=0)) < _LEVELS * _EACH:
+        raise InputError(
+            f"Too few faces of different sizes reach {config.min_side_px:g} pixels of {config.size}. "
+            "Add pictures, or choose a larger --size."
+        )
+    chosen = levels(choose(trained, _LEVELS * _EACH, config))
     fits = {
         name: {"as trained": fit(trained, anchors), "as they are": fit(seen, anchors)}
         for name, anchors in (("chosen", chosen), ("default", default))

@@ -92,7 +92,7 @@ def read_annotations(path: Path) -> list[AnnotatedImage]:
     content = read_json(path)
     try:
         return _parse(path, content)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(
             f"{path} is no COCO detection file of this form ({type(error).__name__}: {error}). "
             "Import it: python -m training.importers coco --help."
@@ -114,6 +114,9 @@ def _parse(path: Path, content: Json) -> list[AnnotatedImage]:
         label = None if annotation.get("iscrowd") else known[names[annotation["category_id"]]]
         faces[annotation["image_id"]].append(Face(BoundingBox(x, y, x + width, y + height), label))
     ids = [image["id"] for image in content["images"]]
+    nameless = [image["id"] for image in content["images"] if not isinstance(image["file_name"], str)]
+    if nameless:
+        raise InputError(f"{path}: picture {nameless[0]} has no file_name. Export or import it again.")
     strays = faces.keys() - set(ids)
     if strays or len(set(ids)) < len(ids):
         first = min(map(str, strays), default="")

@@ -9,6 +9,7 @@ each source and each label is divided alike.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,7 +34,11 @@ def split(
     Raises:
         InputError: A picture cannot be read or is wrong, or too few groups are there to divide.
     """
-    looked = look_at(list_entries(files))
+    listed = list_entries(files)
+    path, count = Counter(entry.path for entry in listed).most_common(1)[0]
+    if count > 1:
+        raise InputError(f"{path} is listed {count} times. Split files that have no picture in common.")
+    looked = look_at(listed)
     errors = [finding for finding in looked.findings if finding.kind.is_error]
     if errors:
         raise InputError(_first_of(errors, looked.entries))
@@ -45,7 +50,8 @@ def split(
         parts[is_chosen].append(image)
     if not all(parts):
         raise InputError(
-            f"{len(chosen)} pictures in too few groups cannot be divided. Add pictures of other scenes."
+            f"Too few groups ({len({image.group for image in images})}, of {len(chosen)} pictures) for "
+            f"--share {share:g}. Add pictures of other scenes, or choose a larger share."
         )
     return parts
 
@@ -61,6 +67,8 @@ def _first_of(errors: Sequence[Finding], entries: Sequence[Entry]) -> str:
 def _output(path: Path, folder: Path, *, is_forced: bool) -> Path:
     if path.parent != folder:
         raise UsageError(f"{path.name} must be a name, not a path: the files go beside images/.")
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder. Choose another name.")
     if path.exists() and not is_forced:
         raise UsageError(f"{path} exists. Replace it with --force, or choose another name.")
     return path

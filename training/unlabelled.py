@@ -1,7 +1,7 @@
 """Mark the faces that nobody annotated, so that training takes them for neither faces nor background.
 
     python -m training.unlabelled --model models/ssd_mobilenet_v2_512.tflite \
-        --data ../shared/data/train.json --without copies.txt --output marked/train.json
+        --data data/train.json --without copies.txt --output data/marked.json
 
 Annotators leave out faces in the crowd behind. Training then teaches that a small face is background, one
 epoch after the other. What an earlier model finds with some certainty where nothing is annotated becomes a
@@ -17,9 +17,10 @@ from pathlib import Path
 import click
 
 from pi_mask.build import open_detector
+from pi_mask.errors import InputError
 from pi_mask.settings import ModelSettings
 from pi_mask.types import BoundingBox, Detection, Frame
-from training.annotations import IMAGES, AnnotatedImage, Face, read_annotations, write_annotations
+from training.annotations import IMAGES, AnnotatedImage, Face, read_annotations, read_text, write_annotations
 from training.command import Command
 from training.data import read_rgb
 
@@ -34,6 +35,19 @@ def mark(image: AnnotatedImage, found: Sequence[Detection]) -> AnnotatedImage:
     known = [face.box for face in image.faces]
     strays = [d.box for d in found if all(_shared(d.box, box) < _SHARED for box in known)]
     return replace(image, faces=(*image.faces, *(Face(box, None) for box in strays)))
+
+
+def _without(images: Sequence[AnnotatedImage], listed: Path) -> list[AnnotatedImage]:
+    """All but those whose file names a text file lists, one a line.
+
+    Raises:
+        InputError: A name is none of theirs: left in, it might be a copy of a validation picture.
+    """
+    names = {line.strip() for line in read_text(listed).split("\n")} - {""}
+    unknown = sorted(names - {image.file_name for image in images})
+    if unknown:
+        raise InputError(f"{listed}: no picture is called {unknown[0]!r}. Correct it, or take it out.")
+    return [image for image in images if image.file_name not in names]
 
 
 def _shared(box: BoundingBox, other: BoundingBox) -> float:
@@ -56,8 +70,7 @@ def _shared(box: BoundingBox, other: BoundingBox) -> float:
 )
 def main(model: Path, data: Path, output: Path, min_score: float, without: Path | None) -> None:
     """Write annotations with the faces that nobody annotated as regions to ignore."""
-    left_out = set(without.read_text().split()) if without else set()
-    images = [image for image in read_annotations(data) if image.file_name not in left_out]
+    images = _without(read_annotations(data), without) if without else read_annotations(data)
     settings = ModelSettings(name=str(model), accelerator="cpu", min_score=min_score)
     with open_detector(settings) as opened:
         marked = [

@@ -112,6 +112,7 @@ def test_the_seed_decides() -> None:
         ([image(frame=(10, 10))], "No face in the annotations"),
         ([image((10, 10), frame=(0, 0))], r"a\.jpg has no width and height"),
         ([image((4, 4))], "0 faces of 6 pixels and more are too few"),
+        ([image((11, 11), (11, 11), (11, 11))], "Too few faces of different sizes reach 6 pixels of 320"),
     ],
 )
 def test_what_cannot_be_chosen_from(images: list[AnnotatedImage], message: str) -> None:

@@ -41,7 +41,7 @@ def test_the_command_marks_left_out_faces_and_leaves_out_pictures(model: Path, t
         tmp_path / "data", [([MASKED, BARE], [MASKED]), ([INCORRECT], [INCORRECT]), ([BARE], [BARE])]
     )
     names, output = tmp_path / "copies.txt", tmp_path / "marked.json"
-    names.write_text("2.png\n")
+    names.write_text("\ufeff2.png\r\n", "utf-8")
     options = ["--model", str(model), "--data", str(data), "--output", str(output), "--without", str(names)]
 
     result = CliRunner().invoke(main, options)
@@ -50,3 +50,16 @@ def test_the_command_marks_left_out_faces_and_leaves_out_pictures(model: Path, t
     marked = [[face.label for face in image.faces] for image in read_annotations(output)]
     assert marked == [[MASKED, None], [INCORRECT]]
     assert "2 pictures, 1 regions to ignore added" in result.output
+
+
+def test_a_name_that_no_picture_has_is_an_error(model: Path, tmp_path: Path) -> None:
+    """A misspelt copy of a validation picture would stay in; a blank is part of a name."""
+    data, names = save_data(tmp_path / "data", [([BARE], [BARE])]), tmp_path / "copies.txt"
+    names.write_text("0.png 1.png\n")
+    options = ["--model", str(model), "--data", str(data), "--output", str(tmp_path / "m.json")]
+
+    result = CliRunner().invoke(main, [*options, "--without", str(names)])
+
+    assert result.exit_code == 1
+    assert f"{names}: no picture is called '0.png 1.png'" in result.stderr
+    assert not (tmp_path / "m.json").exists()

@@ -38,8 +38,10 @@ def compare(entries: Sequence[Entry], pairs: Sequence[Pair]) -> list[Finding]:
         both = (pair.first, pair.second)
         if one.file != other.file:
             findings.append(Finding(Kind.LEAK, both, detail))
-        elif one.image.group != other.image.group:
+        elif one.group != other.group:
             findings.append(Finding(Kind.NEAR_DUPLICATE, both, detail))
+        elif one.path != other.path and not (pair.distance or pair.difference or pair.is_mirrored):
+            findings.append(Finding(Kind.COPY, both, detail))
         if pair.difference <= _COPY_DIFFERENCE and _is_same_picture(one.image, other.image):
             kinds = _disagreements(one.image, other.image, pair.is_mirrored)
             findings.extend(Finding(kind, both, detail) for kind, detail in kinds)
@@ -50,7 +52,7 @@ def _shared_groups(entries: Sequence[Entry]) -> Iterator[Finding]:
     """One finding a group: its first picture in each of two files."""
     members: dict[str, dict[str, int]] = defaultdict(dict)
     for index, entry in enumerate(entries):
-        members[entry.image.group].setdefault(entry.file, index)
+        members[entry.group].setdefault(entry.file, index)
     for group, firsts in members.items():
         if len(firsts) > 1:
             yield Finding(Kind.SHARED_GROUP, tuple(firsts.values())[:2], f"group {group!r}")

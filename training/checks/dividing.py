@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from training.annotations import AnnotatedImage
 from training.checks.near_duplicates import Pair, connected
 
 Strata = Counter[tuple[str, str]]
-"""How much of what there is: pictures of a source, faces of a source and label."""
+"""How much of what there is: pictures of a source, faces of a source and label; "" is all sources."""
+_PICTURES = "pictures"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ def divide(images: Sequence[AnnotatedImage], pairs: Sequence[Pair], share: float
         For each picture whether it is in the smaller part. Groups with a synthetic picture never are.
     """
     units = [unit for unit in _units(images, pairs) if not unit.is_synthetic]
+    units = _without_rare(units, share)
     order = np.random.default_rng(seed).permutation(len(units))
     total = _sum(unit.strata for unit in units)
     seen: Strata = Counter()
@@ -65,6 +67,28 @@ def _cost_of_taking(unit: Strata, seen: Strata, taken: Strata, total: Strata, sh
         surplus = taken[stratum] - share * seen[stratum]
         cost += ((surplus + amount) ** 2 - surplus**2) / total[stratum] ** 2
     return cost
+
+
+def _without_rare(units: Sequence[_Unit], share: float) -> list[_Unit]:
+    """Count what is too rare in a source for its share to be one among that of all sources.
+
+    Else the one would never be due, and pictures of many small sources, or with a rare label, never chosen.
+    """
+    for is_last in (False, True):
+        total = _sum(unit.strata for unit in units)
+        rare = {stratum for stratum, amount in total.items() if share * amount < 1}
+        units = [replace(unit, strata=_moved(unit.strata, rare, is_last)) for unit in units]
+    return list(units)
+
+
+def _moved(strata: Strata, rare: set[tuple[str, str]], is_last: bool) -> Strata:
+    found: Strata = Counter()
+    for (source, what), amount in strata.items():
+        if (source, what) not in rare:
+            found[source, what] += amount
+        elif what == _PICTURES or not is_last:
+            found["", what] += amount
+    return found
 
 
 def _sum(strata: Iterable[Strata]) -> Strata:
@@ -92,7 +116,7 @@ def _units(images: Sequence[AnnotatedImage], pairs: Sequence[Pair]) -> list[_Uni
 
 
 def _strata(image: AnnotatedImage) -> Strata:
-    found: Strata = Counter({(image.source, "pictures"): 1})
+    found: Strata = Counter({(image.source, _PICTURES): 1})
     for face in image.faces:
         found[image.source, face.label.value if face.label else "ignore"] += 1
     return found

@@ -23,6 +23,7 @@ class Kind(Enum):
     ODD_SHAPE = "box of an odd shape"
     OTHER_LABEL = "copies differ in a label"
     OTHER_FACES = "copies differ in their faces"
+    COPY = "same picture twice in a group"
     NEAR_DUPLICATE = "near-duplicates in different groups"
     SHARED_GROUP = "group in both files"
     LEAK = "near-duplicates in both files"
@@ -39,6 +40,7 @@ _WORTH_A_LOOK = {
     Kind.ODD_SHAPE,
     Kind.OTHER_LABEL,
     Kind.OTHER_FACES,
+    Kind.COPY,
     Kind.NEAR_DUPLICATE,
 }
 
@@ -55,6 +57,12 @@ class Entry:
     file: str
     path: Path
     image: AnnotatedImage
+
+    @property
+    def group(self) -> str:
+        """The picture's group; its path where it stands alone: names may be the same in two folders."""
+        stands_alone = self.image.group == self.image.file_name
+        return str(self.path) if stands_alone else self.image.group
 
     @property
     def name(self) -> str:

@@ -36,18 +36,21 @@ def list_entries(files: Sequence[Path]) -> list[Entry]:
     """All pictures of some COCO files, whose pictures lie in ``images/`` beside them.
 
     Raises:
-        InputError: A file is damaged.
+        InputError: A file is damaged or lists no picture.
         UsageError: A file is named twice.
     """
     if len({file.resolve() for file in files}) < len(files):
         raise UsageError("A file is named twice. Name each once.")
     names = [file.name for file in files]
     is_unique = len(set(names)) == len(names)
-    return [
-        Entry(file.name if is_unique else str(file), file.parent / IMAGES / image.file_name, image)
-        for file in files
-        for image in read_annotations(file)
-    ]
+    entries = []
+    for file in files:
+        images = read_annotations(file)
+        if not images:
+            raise InputError(f"{file} lists no picture. Import some, or leave it out.")
+        name = file.name if is_unique else str(file)
+        entries += [Entry(name, file.parent / IMAGES / image.file_name, image) for image in images]
+    return entries
 
 
 def look_at(entries: Sequence[Entry]) -> Looked:

@@ -93,7 +93,7 @@ def _picture_tile(entry: Entry, note: str) -> Image:
 def _face_tile(entry: Entry, face: Face) -> Image:
     image = _decoded(entry)
     note = f"{face.box.shorter_side:.0f} px"
-    if image is None:
+    if image is None or not np.isfinite((*face.box.center, face.box.width, face.box.height)).all():
         return _tile(_NOTHING, entry, note)
     x, y = face.box.center
     half = max(face.box.width, face.box.height, 2.0) * (0.5 + _CONTEXT)

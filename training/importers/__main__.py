@@ -84,7 +84,7 @@ _FORMATS = "\n".join(f"  {name:10} {entry.source}" for name, entry in FORMATS.it
     "--long-side", type=click.IntRange(0), default=512, show_default=True, help="In pixels; 0: as it is."
 )
 @click.option("--name", help="Name of the collection; default: that of SOURCE.")
-@click.option("--group", metavar="REGEX", help="Part of a picture's name that one film or person shares.")
+@click.option("--group", metavar="REGEX", help="Part of a picture's path that one film or person shares.")
 @click.option("--synthetic", is_flag=True, help="Masks are drawn or pasted: never for validation.")
 @click.option("--skip-damaged", is_flag=True, help="Leave damaged pictures out and list them.")
 @click.option(
@@ -111,6 +111,8 @@ def main(format_name: str, source: Path, output: Path, append: bool, **options: 
             f"{imported.unlabelled} pictures have no annotation and were left out. If nobody is in them, "
             "import them too: --unlabelled-are-empty."
         )
+    if imported.lost:
+        tell(f"{imported.lost} faces are smaller than a pixel and were left out.")
     _summarise(imported.images[len(known) :], output, len(imported.damaged))
 
 

@@ -91,7 +91,7 @@ def numbers(values: Iterable[Any], where: object) -> tuple[float, ...]:
     for value in values:
         try:
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not math.isfinite(number):
             raise InputError(f"{where}: {value!r} is no finite number. Correct it.")
@@ -168,7 +168,8 @@ def files_under(source: Path, suffix: str) -> list[Path]:
     """
     if source.is_file():
         return [source]
-    found = sorted(path for path in source.rglob(f"*{suffix}") if path.is_file())
+    # macOS puts a "._name" with what its finder knows beside each name.
+    found = sorted(p for p in source.rglob(f"*{suffix}") if p.is_file() and not p.name.startswith("._"))
     if not found:
         problem = f"holds no {suffix} file" if source.is_dir() else "does not exist"
         raise InputError(f"{source} {problem}. Name the folder or file with the annotations.")

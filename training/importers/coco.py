@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pi_mask.errors import InputError
 from training.annotations import Json, read_json
-from training.importers.base import IGNORED, RawFace, RawImage, ReadOptions, each, from_size
+from training.importers.base import IGNORED, RawFace, RawImage, ReadOptions, each, from_size, numbers
 
 
 def read(source: Path, options: ReadOptions) -> Iterator[RawImage | InputError]:
@@ -52,12 +52,12 @@ def _parse(path: Path, image: Json, annotations: list[Json], labels: dict[Json, 
             raise InputError(f"{where}: it lacks a box or a category. Correct it.")
         label = IGNORED if annotation.get("iscrowd") else labels[category]
         faces.append(RawFace(label, from_size(box, where), where))
-    size = (image.get("width"), image.get("height"))
+    size = numbers((image.get("width") or 0, image.get("height") or 0), f"{path}, {name}")
     return RawImage(
         (str(name),),
         tuple(faces),
         path,
-        (int(size[0]), int(size[1])) if all(isinstance(side, int | float) for side in size) else None,
+        (int(size[0]), int(size[1])),
         source=str(image.get("source", "")),
         group=str(image.get("group", "")),
         is_synthetic=bool(image.get("synthetic", False)),

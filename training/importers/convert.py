@@ -25,6 +25,7 @@ DROPPED = "drop"
 """Meaning of a label whose boxes are left out: what they hold becomes background."""
 MEANINGS = (*(label.value for label in MaskLabel), IGNORED, DROPPED)
 _JPEG_QUALITY = 95
+_MIN_SIDE_PX = 1.0
 _MIN_INSIDE = 0.5
 """Share of a box that must lie in its picture; less means a box for another picture or orientation."""
 
@@ -102,10 +103,11 @@ class LabelMap:
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """An upright picture (RGB) and its faces, in its pixels."""
+    """An upright picture (RGB) and its faces, in its pixels; ``lost`` faces have less than one."""
 
     image: Image
     faces: tuple[Face, ...]
+    lost: int = 0
 
 
 def convert(raw: RawImage, picture: Path, labels: LabelMap, inset: Inset, long_side: int) -> Converted:
@@ -158,6 +160,8 @@ def _sound_box(face: RawFace, raw: RawImage, size: tuple[int, int]) -> BoundingB
     xmin, ymin, xmax, ymax = _times(face.box, scale)
     if xmax <= xmin or ymax <= ymin:
         raise InputError(f"{face.where}: a box of {xmax - xmin:g}×{ymax - ymin:g} pixels. Correct it.")
+    if max(xmax, ymax) <= 1 and min(size) > 1:
+        raise InputError(f"{face.where}: a box of fractions, where pixels are due. Multiply it.")
     return BoundingBox(xmin, ymin, xmax, ymax)
 
 
@@ -179,7 +183,7 @@ def _clipped(box: BoundingBox, width: int, height: int, where: str) -> BoundingB
 def _limited(image: Image, faces: list[Face], long_side: int) -> Converted:
     height, width = image.shape[:2]
     if not 0 < long_side < max(width, height):
-        return Converted(image, tuple(faces))
+        return _without_specks(image, faces)
     scale = long_side / max(width, height)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     scales = size[0] / width, size[1] / height
@@ -190,7 +194,12 @@ def _limited(image: Image, faces: list[Face], long_side: int) -> Converted:
         scaled.append(
             Face(BoundingBox(*_times((box.xmin, box.ymin, box.xmax, box.ymax), scales)), face.label)
         )
-    return Converted(small, tuple(scaled))  # type: ignore[arg-type]
+    return _without_specks(small, scaled)  # type: ignore[arg-type]
+
+
+def _without_specks(image: Image, faces: list[Face]) -> Converted:
+    seen = tuple(face for face in faces if face.box.shorter_side >= _MIN_SIDE_PX)
+    return Converted(image, seen, len(faces) - len(seen))
 
 
 def write_jpeg(path: Path, image: Image) -> None:

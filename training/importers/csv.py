@@ -11,7 +11,7 @@ from typing import Protocol
 
 from pi_mask.errors import InputError
 from training.annotations import read_text
-from training.importers.base import RawFace, RawImage, ReadOptions, each, four
+from training.importers.base import RawFace, RawImage, ReadOptions, each, four, numbers
 
 _COLUMNS = {
     "file": ("filename", "file", "file_name", "image", "image_path", "path"),
@@ -21,6 +21,8 @@ _COLUMNS = {
     "xmax": ("xmax", "x_max", "x2", "right"),
     "ymax": ("ymax", "y_max", "y2", "bottom"),
 }
+_SIZE = {"width": ("width", "image_width"), "height": ("height", "image_height")}
+"""Of the picture, which need not be there."""
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 Row = tuple[str, dict[str, str]]
 
@@ -53,6 +55,7 @@ def _rows(source: Path) -> Iterator[Row]:
     reader = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=header.count), strict=True)
     titles = [title.strip().lower() for title in next(_lines(reader, source), [])]
     places = {key: _place(titles, key, source) for key in _COLUMNS}
+    places |= {key: titles.index(name) for key, names in _SIZE.items() for name in names if name in titles}
     for fields in _lines(reader, source):
         if any(field.strip() for field in fields):
             where = f"{source}, line {reader.line_num}"
@@ -88,4 +91,12 @@ def _parse(path: Path, name: str, rows: list[Row]) -> RawImage:
         if not row["label"]:
             raise InputError(f"{where}: the face has no label. Correct it.")
         faces.append(RawFace(row["label"], four(values, where), where))
-    return RawImage((name,), tuple(faces), path)
+    return RawImage((name,), tuple(faces), path, _stated_size(*rows[0]))
+
+
+def _stated_size(where: str, row: dict[str, str]) -> tuple[int, int] | None:
+    sides = [row.get(key, "") for key in _SIZE]
+    if not all(sides):
+        return None
+    width, height = numbers(sides, where)
+    return int(width), int(height)

@@ -8,11 +8,11 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pi_mask.commands.streams import progress
-from pi_mask.errors import InputError, OutputError
+from pi_mask.errors import InputError, OutputError, UsageError
 from training.annotations import IMAGES, AnnotatedImage, write_annotations
 from training.importers.base import RawImage
 from training.importers.convert import NO_INSET, Inset, LabelMap, convert, write_jpeg
@@ -27,11 +27,13 @@ class Imported:
         images: All that the COCO file holds now.
         damaged: What was left out, a line each.
         unlabelled: Number of pictures without annotation that were left out.
+        lost: Number of faces smaller than a pixel that were left out.
     """
 
     images: list[AnnotatedImage]
     damaged: list[str]
     unlabelled: int
+    lost: int
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class Settings:
     """How to import, with a reason per default.
 
     Attributes:
-        group: Its first group, in a picture's name, names the picture's group; without it each stands alone.
+        group: What its brackets hold, in a picture's path below ``images``, names the picture's group;
+            without it each stands alone.
     """
 
     source: str
@@ -72,6 +75,55 @@ class _Names:
         return next(name for name in names if not (self._folder / name).exists())
 
 
+@dataclass
+class _Stage:
+    """The new pictures, not yet in their place."""
+
+    settings: Settings
+    folder: Path
+    names: _Names
+    index: PictureIndex
+    images: list[AnnotatedImage] = field(default_factory=list)
+    lost: int = 0
+    grouped: int = 0
+
+    def add(self, raw: RawImage, picture: Path) -> None:
+        """Convert one picture and its boxes."""
+        made = convert(raw, picture, self.settings.labels, self.settings.inset, self.settings.long_side)
+        source = raw.source or self.settings.source
+        name = self.names.next_for(source)
+        write_jpeg(self.folder / name, made.image)
+        height, width = made.image.shape[:2]
+        group = raw.group or f"{source}/{self._group(self.index.below(picture))}"
+        is_synthetic = raw.is_synthetic or self.settings.is_synthetic
+        self.images.append(
+            AnnotatedImage(name, width, height, made.faces, source, group, is_synthetic, picture.name)
+        )
+        self.lost += made.lost
+
+    def check(self) -> None:
+        """Make sure that there is something, and that it has groups where some are wanted.
+
+        Raises:
+            InputError: No picture was added.
+            UsageError: The pattern for groups is in no picture's path.
+        """
+        if not self.images:
+            raise InputError("No picture was imported. Check the format's name, and what was left out.")
+        if self.settings.group and not self.grouped:
+            raise UsageError(
+                f"--group {self.settings.group.pattern} is in no picture's path below "
+                f"{self.settings.images}, such as {self.images[0].original}. Correct it."
+            )
+
+    def _group(self, path: str) -> str:
+        """What the pattern's brackets hold; the path where they hold nothing: that picture stands alone."""
+        match = self.settings.group.search(path) if self.settings.group else None
+        found = next(filter(None, match.groups()), "") if match else ""
+        self.grouped += bool(found)
+        return found or path
+
+
 def import_images(
     found: Iterable[RawImage | InputError], settings: Settings, output: Path, known: list[AnnotatedImage]
 ) -> Imported:
@@ -86,38 +138,36 @@ def import_images(
     Raises:
         InputError: Something is damaged and is not to be skipped, or no picture is left.
         OutputError: The disk is full, or is not ours to write.
-        UsageError: A label has no meaning.
+        UsageError: A label has no meaning, or no picture a group.
     """
     damaged: list[str] = []
     raw = [item for item in _sound(found, settings, damaged) if isinstance(item, RawImage)]
     settings.labels.check(raw)
     index = PictureIndex(settings.images)
-    images = list(known)
     with _staging(output) as staged:
-        names = _Names(output.parent / IMAGES, len(known))
+        stage = _Stage(settings, staged, _Names(output.parent / IMAGES, len(known)), index)
         with progress("Importing", len(raw)) as advance:
             for item in raw:
                 try:
-                    picture = index.find(item.names, item.annotation)
-                    images.append(_import_one(item, picture, settings, staged, names))
+                    stage.add(item, index.find(item.names, item.annotation))
                 except InputError as error:
                     _keep_or_raise(error, settings, damaged)
                 advance()
         unlabelled = index.unfound
         if settings.is_taking_unlabelled:
             for path in unlabelled:
-                images.append(_import_one(RawImage((path.name,), (), path), path, settings, staged, names))
+                stage.add(RawImage((path.name,), (), path), path)
             unlabelled = []
-        if len(images) == len(known):
-            raise InputError("No picture was imported. Check the format's name, and what was left out.")
+        stage.check()
+        images = [*known, *stage.images]
         _publish(staged, output, images)
-    return Imported(images, damaged, len(unlabelled))
+    return Imported(images, damaged, len(unlabelled), stage.lost)
 
 
 @contextmanager
 def _staging(output: Path) -> Iterator[Path]:
-    """A folder beside the output that is gone afterwards, as is the output's own if that stays empty."""
-    is_new = not output.parent.exists()
+    """A folder beside the output that is gone afterwards, as are those made for it if they stay empty."""
+    new = [folder for folder in (output.parent, *output.parent.parents) if not folder.exists()]
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         staged = Path(tempfile.mkdtemp(prefix=".import-", dir=output.parent))
@@ -129,9 +179,9 @@ def _staging(output: Path) -> Iterator[Path]:
         yield staged
     finally:
         shutil.rmtree(staged, ignore_errors=True)
-        if is_new:
-            with suppress(OSError):
-                output.parent.rmdir()
+        with suppress(OSError):
+            for folder in new:
+                folder.rmdir()
 
 
 def _publish(staged: Path, output: Path, images: list[AnnotatedImage]) -> None:
@@ -169,28 +219,3 @@ def _keep_or_raise(error: InputError, settings: Settings, damaged: list[str]) ->
     if not settings.is_skipping:
         raise InputError(f"{error} Or leave such pictures out: --skip-damaged.") from error
     damaged.append(str(error))
-
-
-def _import_one(
-    raw: RawImage, picture: Path, settings: Settings, folder: Path, names: _Names
-) -> AnnotatedImage:
-    made = convert(raw, picture, settings.labels, settings.inset, settings.long_side)
-    source = raw.source or settings.source
-    name = names.next_for(source)
-    write_jpeg(folder / name, made.image)
-    height, width = made.image.shape[:2]
-    return AnnotatedImage(
-        name,
-        width,
-        height,
-        made.faces,
-        source,
-        raw.group or f"{source}/{_group(raw.names[0], settings.group)}",
-        raw.is_synthetic or settings.is_synthetic,
-        picture.name,
-    )
-
-
-def _group(name: str, pattern: re.Pattern[str] | None) -> str:
-    match = pattern.search(name) if pattern else None
-    return match.group(1) if match else name

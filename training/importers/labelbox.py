@@ -50,13 +50,11 @@ def _json(line: str) -> Json:
 def _objects(row: Mapping[str, Json]) -> list[Json] | None:
     """The annotated objects of a row; None where there is no label."""
     if "projects" not in row:
-        return _old_objects(row.get("Label"))
-    found = None
-    for project in row["projects"].values():
-        # Several labellers' opinions of one picture would be the same faces twice: the first one counts.
-        for label in project.get("labels", [])[:1]:
-            found = (found or []) + label["annotations"].get("objects", [])
-    return found
+        return None if row.get("Skipped") else _old_objects(row.get("Label"))
+    labels = [label for project in row["projects"].values() for label in project.get("labels", [])]
+    done = [label for label in labels if not (label.get("performance_details") or {}).get("skipped")]
+    # Several labellers' opinions of one picture would be the same faces twice: the first one counts.
+    return list(done[0]["annotations"].get("objects", [])) if done else None
 
 
 def _old_objects(label: Json) -> list[Json] | None:
@@ -80,7 +78,7 @@ def _parse(path: Path, where: str, row: Json) -> RawImage:
         names = _names(row)
         media = row.get("media_attributes") or {}
         size = (int(media["width"]), int(media["height"])) if {"width", "height"} <= set(media) else None
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise InputError(
             f"{where} is no Labelbox row ({type(error).__name__}: {error}). Export it again."
         ) from error

@@ -28,6 +28,8 @@ def read(source: Path, options: ReadOptions) -> Iterator[RawImage | InputError]:
     """
     from scipy.io import loadmat
 
+    if source.is_dir():
+        raise InputError(f"{source} is a folder. Name MAFA's LabelTrainAll.mat or LabelTestAll.mat.")
     try:
         content = loadmat(source, simplify_cells=True)
     except OSError as error:

@@ -25,8 +25,9 @@ class PictureIndex:
         self._folder = folder
         self._by_stem: dict[str, list[Path]] = defaultdict(list)
         self._found: set[Path] = set()
-        for path in sorted(folder.rglob("*")):
-            if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file():
+        for path in sorted(folder.absolute().rglob("*")):
+            # macOS puts a "._name" with what its finder knows beside each name.
+            if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file() and not path.name.startswith("._"):
                 self._by_stem[_key(path.name)].append(path)
         if not self._by_stem:
             problem = "holds no picture" if folder.is_dir() else "is no folder"
@@ -35,23 +36,23 @@ class PictureIndex:
     def find(self, names: Sequence[str], near: Path) -> Path:
         """Return the one picture that bears the first of these names that any bears.
 
-        Case, suffix and the form of accented letters may differ. Folders in a name must agree. Among pictures
-        of the same name in several folders, the one whose path has most in common with the annotation's wins.
+        Case, suffix and the form of accented letters may differ. Folders in a name must agree; of a path on
+        another machine those that do. Among pictures of the same name in several folders, the one whose path
+        has most in common with the annotation's wins.
 
         Args:
             names: As annotations have them, with or without folders and suffix; backslashes are slashes.
             near: The annotation file.
 
         Raises:
-            InputError: There is none, or more than one.
+            InputError: There is none, more than one, or another annotation spoke of it before.
         """
         for name in names:
             found = self._candidates(name)
             if len(found) > 1:
                 found = _nearest(found, near)
             if len(found) == 1:
-                self._found.add(found[0])
-                return found[0]
+                return self._take(found[0], name, near)
             if found:
                 raise InputError(
                     f"{near}: {name!r} may be {found[0]} or {found[1]}. Name the right folder with --images."
@@ -61,6 +62,19 @@ class PictureIndex:
             "another folder with --images."
         )
 
+    def below(self, picture: Path) -> str:
+        """Its path within the folder, with slashes."""
+        return picture.relative_to(self._folder.absolute()).as_posix()
+
+    def _take(self, picture: Path, name: str, near: Path) -> Path:
+        if picture in self._found:
+            raise InputError(
+                f"{near}: {name!r} is {picture}, of which another annotation speaks already. "
+                "Correct the name, or put both together."
+            )
+        self._found.add(picture)
+        return picture
+
     @property
     def unfound(self) -> list[Path]:
         """Pictures that no annotation spoke of."""
@@ -69,12 +83,13 @@ class PictureIndex:
     def _candidates(self, name: str) -> list[Path]:
         wanted = PurePosixPath(name.replace("\\", "/"))
         folders = [_normal(part) for part in wanted.parts[:-1] if part != "."]
-        found = [
-            path
-            for path in self._by_stem.get(_key(wanted.name), [])
-            if [_normal(part) for part in path.parts[:-1]][len(path.parts) - 1 - len(folders) :] == folders
-        ]
-        return [path for path in found if _normal(path.name) == _normal(wanted.name)] or found
+        named = self._by_stem.get(_key(wanted.name), [])
+        found = [path for path in named if _ends_with(path, folders)]
+        while not found and folders and (_is_elsewhere(wanted)):
+            folders = folders[1:]
+            found = [path for path in named if _ends_with(path, folders)]
+        same = [path for path in found if _normal(path.name) == _normal(wanted.name)] or found
+        return [path for path in same if _composed(path.name) == _composed(wanted.name)] or same
 
 
 def _nearest(paths: Sequence[Path], near: Path) -> list[Path]:
@@ -84,9 +99,23 @@ def _nearest(paths: Sequence[Path], near: Path) -> list[Path]:
     return [path for path, count in zip(paths, shared, strict=True) if count == max(shared)]
 
 
-def _normal(text: str) -> str:
+def _ends_with(picture: Path, folders: list[str]) -> bool:
+    own = [_normal(part) for part in picture.parts[:-1]]
+    return own[max(0, len(own) - len(folders)) :] == folders
+
+
+def _is_elsewhere(name: PurePosixPath) -> bool:
+    """Whether it is a path that only means something on the machine, or in the folder, it was written in."""
+    return name.is_absolute() or ".." in name.parts or name.parts[0].endswith(":")
+
+
+def _composed(text: str) -> str:
     # macOS decomposes accented letters in file names, annotation tools on other systems do not.
-    return unicodedata.normalize("NFC", text).casefold()
+    return unicodedata.normalize("NFC", text)
+
+
+def _normal(text: str) -> str:
+    return _composed(text).casefold()
 
 
 def _key(name: str) -> str:

@@ -19,15 +19,18 @@ from training.importers.base import (
 )
 
 _NAME_FILES = ("data.yaml", "data.yml", "dataset.yaml", "classes.txt", "obj.names", "_darknet.labels")
-_OTHER_FILES = {"classes", "train", "val", "valid", "test", "notes"}
+_OTHER_FILES = {"train", "val", "valid", "test", "notes"}
+_LABELS = "labels"
+_LANDMARKS = 14
+"""Values of a box with a face's five landmarks; or of a polygon of seven points."""
 
 
 def read(source: Path, options: ReadOptions) -> Iterator[RawImage | InputError]:
     """Read all label files of a folder and below; where folders are called "labels", those in them only."""
-    paths = [path for path in files_under(source, ".txt") if _is_label_file(path)]
-    in_labels = [path for path in paths if "labels" in path.relative_to(source).parts[:-1]]
+    paths = [path for path in files_under(source, ".txt") if path.name.lower() != "classes.txt"]
+    in_labels = [path for path in paths if _LABELS in path.relative_to(source.parent).parts[:-1]]
     names = class_names(options.names or _find_names(source))
-    return each(lambda path: parse(path, names), in_labels or paths)
+    return each(lambda path: parse(path, names), in_labels or filter(_is_label_file, paths))
 
 
 def _is_label_file(path: Path) -> bool:
@@ -35,7 +38,7 @@ def _is_label_file(path: Path) -> bool:
 
 
 def _find_names(source: Path) -> Path | None:
-    folders = (source, source.parent) if source.is_dir() else (source.parent,)
+    folders = (source, source.parent, source / _LABELS) if source.is_dir() else (source.parent,)
     return next(
         (folder / name for folder in folders for name in _NAME_FILES if (folder / name).is_file()), None
     )
@@ -86,6 +89,18 @@ def _corners(values: list[float], where: str) -> Corners:
     if len(values) in {4, 5}:  # the fifth is a score
         x, y, width, height = values[:4]
         return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+    if len(values) == _LANDMARKS and _holds_points(values):
+        raise InputError(
+            f"{where}: 15 numbers that may be a box with five landmarks. Keep the first five; "
+            "or, where it is a polygon, write the box around it."
+        )
     if len(values) >= 6 and len(values) % 2 == 0:
         return extent(values[::2], values[1::2])
     raise InputError(f"{where}: {len(values) + 1} numbers are no box. Correct it.")
+
+
+def _holds_points(values: list[float]) -> bool:
+    """Whether the first four make a box that all others lie in; -1 is a point that nobody sees."""
+    xmin, ymin, xmax, ymax = _corners(values[:4], "")
+    points = zip(values[4::2], values[5::2], strict=True)
+    return all((x < 0 and y < 0) or (xmin <= x <= xmax and ymin <= y <= ymax) for x, y in points)

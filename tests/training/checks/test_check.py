@@ -281,3 +281,53 @@ def test_sizes_fall_into_the_bin_below_them() -> None:
     """A bin holds its lower end."""
     assert [size_bin(side) for side in (0, 15.9, 16, 255, 256, 1000)] == [0, 0, 16, 192, 256, 256]
     assert list(SIZES_PX) == sorted(SIZES_PX)
+
+
+def test_pictures_of_one_name_in_two_folders_are_two(tmp_path: Path) -> None:
+    """A picture without a group stands alone, whatever another folder's is called."""
+    files = []
+    for seed, name in enumerate(("train", "val"), 1):
+        save(tmp_path / name, "0.jpg", scene(seed))
+        files.append(coco(tmp_path / name, f"{name}.json", annotated("0.jpg")))
+
+    assert (run(*files).code, run(*files).findings) == (0, [])
+
+
+def test_the_same_picture_twice_in_a_group_is_worth_a_look(tmp_path: Path) -> None:
+    """Frames of a film are alike; a collection that was imported twice is the same."""
+    for name in ("a.jpg", "b.jpg"):
+        save(tmp_path, name, scene(1))
+
+    found = run(coco(tmp_path, "all.json", *(annotated(name, group="g") for name in ("a.jpg", "b.jpg"))))
+
+    assert (found.code, found.findings) == (
+        0,
+        [("same picture twice in a group", ["all.json: a.jpg", "all.json: b.jpg"])],
+    )
+
+
+@pytest.mark.parametrize(
+    "change", [{"images": [], "annotations": []}, {"images": [{"id": 0, "file_name": 7}]}]
+)
+def test_files_that_list_nothing_end_the_check(tmp_path: Path, change: dict[str, Any]) -> None:
+    """No picture, or one without a name, is one line, also beside a file that lists some."""
+    save(tmp_path, "a.jpg", scene(1))
+    full, other = coco(tmp_path, "full.json", annotated("a.jpg")), tmp_path / "other.json"
+    other.write_text(json.dumps({**json.loads(full.read_text()), "annotations": [], **change}))
+
+    result = CliRunner().invoke(main, [str(full), str(other)])
+
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert result.stderr.startswith(f"Error: {other}")
+
+
+def test_boxes_that_are_no_numbers_are_drawn_as_nothing(tmp_path: Path) -> None:
+    """The report is written, and names them."""
+    save(tmp_path, "a.jpg", scene(1))
+    box = BoundingBox(float("nan"), 1, float("inf"), 20)
+    file = coco(tmp_path, "all.json", annotated("a.jpg", Face(box, MaskLabel.INCORRECT)))
+
+    outcome = run(file, "--output", tmp_path / "report")
+
+    assert outcome.findings == [("empty box", ["all.json: a.jpg"])]
+    assert (tmp_path / "report" / "faces-incorrect.png").exists()

@@ -86,3 +86,20 @@ def test_the_seed_decides() -> None:
     images = collection(200, 200)
 
     assert divide(images, [], 0.2, 1) == divide(images, [], 0.2, 1) != divide(images, [], 0.2, 2)
+
+
+@pytest.mark.parametrize(("large", "small"), [(0, 60), (120, 30), (12, 0)])
+def test_many_small_sources_and_few_pictures_are_divided_too(large: int, small: int) -> None:
+    """What is too rare in a source for a share of its own is counted with all others."""
+    names = ["large"] * large + [f"small{index}" for index in range(small) for _ in range(4)]
+    images = [
+        annotated(f"{index}.jpg", face(LABELS[index % 3]), source=source, group=str(index))
+        for index, source in enumerate(names)
+    ]
+
+    chosen = divide(images, [], 0.1, seed=1)
+
+    found = Counter(name[:5] for name, is_chosen in zip(names, chosen, strict=True) if is_chosen)
+    assert found["large"] == pytest.approx(0.1 * large, abs=2)
+    assert found["small"] == pytest.approx(0.1 * 4 * small, abs=3)
+    assert found.total() >= 1

@@ -118,7 +118,8 @@ def test_one_scene_cannot_be_divided(tmp_path: Path) -> None:
 
     assert (result.exit_code, result.stderr) == (
         1,
-        "Error: 3 pictures in too few groups cannot be divided. Add pictures of other scenes.\n",
+        "Error: Too few groups (1, of 3 pictures) for --share 0.1. Add pictures of other scenes, or choose a "
+        "larger share.\n",
     )
 
 
@@ -130,3 +131,26 @@ def test_files_of_several_folders_are_refused(tmp_path: Path, data: Path) -> Non
 
     assert result.exit_code == 2
     assert "The files are in several folders" in result.stderr
+
+
+def test_files_that_share_a_picture_are_not_put_together(data: Path) -> None:
+    """It would be listed twice afterwards."""
+    run(data)
+
+    result = run(data, data.parent / "train.json", "--force")
+
+    assert result.exit_code == 1
+    assert " is listed 2 times. Split files that have no picture in common." in result.stderr
+
+
+def test_a_folder_in_the_way_leaves_both_files_as_they_were(data: Path) -> None:
+    """--force replaces files only."""
+    (data.parent / "val.json").mkdir()
+
+    result = run(data, "--force")
+
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"Error: {data.parent / 'val.json'} is a folder. Choose another name.\n",
+    )
+    assert not (data.parent / "train.json").exists()

@@ -90,6 +90,7 @@ def test_a_box_over_the_edge_is_clipped_and_one_outside_is_an_error(tmp_path: Pa
 
 BROKEN = {
     "an empty box": ([("with_mask", (10, 20, 0, 40))], "annotation 0 of a.jpg: a box of 0×40 pixels"),
+    "fractions": ([("with_mask", (0.1, 0.2, 0.3, 0.4))], "annotation 0 of a.jpg: a box of fractions"),
     "no number": ([("with_mask", (10, 20, "x", 40))], "annotation 0 of a.jpg: 'x' is no finite number"),
     "too few numbers": ([("with_mask", (10, 20, 30))], "annotation 0 of a.jpg: a box of 3 numbers"),
 }

@@ -84,6 +84,32 @@ def test_yolo_class_names(tmp_path: Path, name: str, content: str) -> None:
         yolo.class_names(text(tmp_path / "other.yaml", "nc: 2"))
 
 
+def test_yolo_takes_every_file_of_a_labels_folder(tmp_path: Path) -> None:
+    """There "test.txt" is a picture's; "classes.txt" is where LabelImg writes the names."""
+    for name in ("test", "notes"):
+        picture(tmp_path / "images" / f"{name}.jpg")
+        text(tmp_path / "labels" / f"{name}.txt", "0 0.25 0.5 0.3 0.5")
+    text(tmp_path / "labels" / "classes.txt", "mask")
+    text(tmp_path / "train.txt", "images/test.jpg")
+    (tmp_path / "labels" / "._test.txt").write_bytes(b"\0\5\x16\7")
+
+    below = run(tmp_path / "out" / "all.json", "yolo", tmp_path, *MAPPED)
+    named = run(
+        tmp_path / "o" / "a.json", "yolo", tmp_path / "labels", "--images", tmp_path / "images", *MAPPED
+    )
+
+    assert below.boxes == named.boxes == [[("with_mask", (10, 20, 40, 60))]] * 2
+
+
+def test_yolo_polygons_of_seven_points(tmp_path: Path) -> None:
+    """They have as many numbers as a box with landmarks, which no box of theirs would hold."""
+    line = "0 0.1 0.2 0.2 0.1 0.3 0.1 0.4 0.2 0.4 0.5 0.3 0.6 0.2 0.6"
+
+    (found,) = read_all(yolo.read, text(tmp_path / "a.txt", line))
+
+    assert [face.box for face in found.faces] == [(0.1, 0.1, 0.4, 0.6)]
+
+
 def test_coco(tmp_path: Path) -> None:
     """Boxes are left, top, width and height; a crowd is a region to ignore; the rest of an entry is kept."""
     picture(tmp_path / "in" / "a.jpg")
@@ -251,6 +277,21 @@ def test_labelbox(tmp_path: Path, is_list: bool) -> None:
     assert imported.boxes == FACES
 
 
+def test_labelbox_counts_each_face_once_and_skipped_rows_not_at_all(tmp_path: Path) -> None:
+    """A row in two projects has the first one's faces; a row that was skipped may show anybody."""
+    shared = labelbox_row("a.jpg", [BOX])
+    shared["projects"]["q"] = {"labels": [{"annotations": {"objects": [BOX, POLYGON]}}]}
+    skipped = labelbox_row("b.jpg", [])
+    skipped["projects"]["p"]["labels"][0]["performance_details"] = {"skipped": True}
+    old = {"External ID": "c.jpg", "Label": {}, "Skipped": True}
+
+    found = read_all(
+        labelbox.read, text(tmp_path / "e.ndjson", *(json.dumps(row) for row in (shared, skipped, old)))
+    )
+
+    assert [(raw.names[0], len(raw.faces)) for raw in found] == [("a.jpg", 1)]
+
+
 def test_labelbox_of_old(tmp_path: Path) -> None:
     """The first JSON exports put geometries under their label's name and say "Skip" for a skipped picture."""
     corners = [{"x": 10, "y": 20}, {"x": 40, "y": 20}, {"x": 40, "y": 60}, {"x": 10, "y": 60}]
@@ -287,6 +328,21 @@ def test_csv(tmp_path: Path, separator: str) -> None:
     assert imported.boxes == [FACES[0], []]
 
 
+def test_csv_may_state_the_size_of_the_picture(tmp_path: Path) -> None:
+    """Boxes for a picture of another size are an error, as in every format that states it."""
+    picture(tmp_path / "in" / "a.jpg")
+    source = text(
+        tmp_path / "in" / "t.csv",
+        "filename,width,height,class,xmin,ymin,xmax,ymax",
+        "a.jpg,200,160,with_mask,20,40,80,78",
+    )
+
+    imported = run(tmp_path / "out" / "all.json", "csv", source)
+
+    assert imported.code == 1
+    assert "boxes are for a picture of 200×160" in imported.err
+
+
 def test_all_formats_are_tested_here() -> None:
     """Each registered format has a test of its own in this file."""
     tests = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
@@ -306,6 +362,12 @@ DAMAGED: list[Case] = [
     ),
     (yolo.read, "a.txt", "0 0.5 0.5 0.1 0.1\n0 0.5 0.5 0.1\n", r"a\.txt, line 2: 4 numbers are no box"),
     (yolo.read, "a.txt", "0 0.5 nan 0.1 0.1\n", r"a\.txt, line 1: 'nan' is no finite number"),
+    (
+        yolo.read,
+        "a.txt",
+        "0 0.5 0.5 0.2 0.4 0.45 0.4 0.55 0.4 0.5 0.5 -1 -1 0.55 0.6\n",
+        r"a\.txt, line 1: 15 numbers that may be a box with five landmarks",
+    ),
     (kitti.read, "a.txt", "\nmask 0 0 0 1 2 3 4\n", r"a\.txt, line 2: 8 columns, not 15"),
     (kitti.read, "a.txt", "no mask 0 0 0 1 2 3 4 0 0 0 0 0 0 0\n", r"a\.txt, line 1: 'mask' is no finite"),
     (widerface.read, "l.txt", "a.jpg\n1\n1 2 3\n", r"l\.txt, line 3: a box of 3 numbers"),

@@ -243,6 +243,85 @@ def test_groups_come_from_names(tmp_path: Path, output: Path) -> None:
     assert found == [("hall/clip7", True), ("hall/clip7", True), ("hall/x.jpg", True)]
 
 
+HEADER = "filename,class,xmin,ymin,xmax,ymax"
+
+
+def table(folder: Path, *names: str) -> Path:
+    """A table with one face in each of these pictures."""
+    return text(folder / "table.csv", HEADER, *(f"{name},with_mask,10,20,40,60" for name in names))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "groups"),
+    [
+        ("(clip[0-9])/|(img[0-9])_", ["hall/clip1", "hall/clip2", "hall/img3"]),
+        ("clip([0-9]*)", ["hall/1", "hall/2", "hall/img3_7.jpg"]),
+        ("(x*)clip1/(0)", ["hall/0", "hall/clip2/0.jpg", "hall/img3_7.jpg"]),
+    ],
+)
+def test_groups_may_come_from_folders(tmp_path: Path, output: Path, pattern: str, groups: list[str]) -> None:
+    """Any brackets that hold something count; else a picture stands alone, though its name occurs twice."""
+    names = ("clip1/0.jpg", "clip2/0.jpg", "img3_7.jpg")
+    for name in names:
+        picture(tmp_path / "in" / name)
+
+    imported = run(output, "csv", table(tmp_path / "in", *names), "--name", "hall", "--group", pattern)
+
+    assert [image.group for image in imported.images] == groups
+
+
+def test_a_pattern_that_no_picture_matches_is_an_error(source: Path, output: Path) -> None:
+    """A misspelt --group would let a split divide a film."""
+    pairs = ("--map", "mask=with_mask", "--map", "bare=without_mask")
+
+    imported = run(output, "coco", source, *pairs, "--group", "(film[0-9])")
+
+    assert imported.code == 2
+    assert f"--group (film[0-9]) is in no picture's path below {source.parent}, such as a.jpg" in imported.err
+    assert not output.parent.exists()
+
+
+def test_two_annotations_of_one_picture_are_an_error(tmp_path: Path, output: Path) -> None:
+    """Each would call the other's faces background; a file renamed without its annotation looks so too."""
+    for name in ("1.jpg", "2.jpg"):
+        picture(tmp_path / "in" / name)
+    box = "<bndbox><xmin>1</xmin><ymin>2</ymin><xmax>30</xmax><ymax>40</ymax></bndbox>"
+    for name in ("1", "2"):
+        text(
+            tmp_path / "in" / f"{name}.xml",
+            f"<a><filename>1.jpg</filename><object><name>with_mask</name>{box}</object></a>",
+        )
+
+    imported = run(output, "voc", tmp_path / "in")
+
+    assert (imported.code, imported.err.count("\n")) == (1, 1)
+    second, first = tmp_path / "in" / "2.xml", tmp_path / "in" / "1.jpg"
+    assert f"{second}: '1.jpg' is {first}, of which another annotation speaks already." in imported.err
+
+
+def test_faces_that_become_smaller_than_a_pixel_are_left_out_and_counted(
+    tmp_path: Path, output: Path
+) -> None:
+    """They would be empty boxes to every later stage."""
+    picture(tmp_path / "in" / "a.jpg", (1024, 512))
+    source = text(
+        tmp_path / "in" / "t.csv", HEADER, "a.jpg,with_mask,100,100,101,102", "a.jpg,incorrect,10,20,40,60"
+    )
+
+    imported = run(output, "csv", source)
+
+    assert imported.boxes == [[("incorrect", (5, 10, 20, 30))]]
+    assert imported.err == "1 faces are smaller than a pixel and were left out.\n"
+
+
+def test_a_new_output_folder_is_gone_after_an_error_with_those_above(tmp_path: Path) -> None:
+    """An import that fails leaves no empty folder."""
+    source = two_pictures(tmp_path / "in")
+
+    assert run(tmp_path / "new" / "deeper" / "all.json", "csv", source).code == 1
+    assert files(tmp_path) == ["in", "in/a.jpg", "in/table.csv"]
+
+
 def test_pictures_are_found_by_any_of_their_spellings(tmp_path: Path, output: Path) -> None:
     """Case, suffix, backslashes and decomposed accents may differ; folders decide between equal names."""
     for name in ("one/IMG 1.JPG", "two/img 1.png", "one/cafe\u0301.jpg"):
@@ -253,6 +332,37 @@ def test_pictures_are_found_by_any_of_their_spellings(tmp_path: Path, output: Pa
     imported = run(output, "csv", source)
 
     assert [image.original for image in imported.images] == ["img 1.png", "cafe\u0301.jpg", "IMG 1.JPG"]
+
+
+@pytest.mark.parametrize("name", ["/data/upload/7/a.jpg", "..\\media\\7\\a.jpg", "C:\\x\\7\\a.jpg"])
+def test_paths_of_another_machine_are_found_by_their_end(tmp_path: Path, output: Path, name: str) -> None:
+    """What agrees decides, as annotation tools write where a picture lay on their own machine."""
+    for folder in ("7", "8"):
+        picture(tmp_path / "in" / folder / "a.jpg")
+
+    imported = run(output, "csv", table(tmp_path / "in", name), "--group", "(.*)/")
+
+    assert [image.group for image in imported.images] == ["table/7"]
+
+
+def test_folders_of_a_plain_name_must_agree(tmp_path: Path, output: Path) -> None:
+    """A picture of that name in another folder is another picture."""
+    picture(tmp_path / "in" / "val" / "a.jpg")
+
+    imported = run(output, "csv", table(tmp_path / "in", "train/a.jpg"))
+
+    assert imported.code == 1
+    assert "picture 'train/a.jpg' is not in" in imported.err
+
+
+def test_the_exact_name_comes_first(tmp_path: Path, output: Path) -> None:
+    """Where two names differ in case only, each annotation gets its own picture."""
+    for name in ("IMG1.jpg", "img1.jpg", "img1.png"):
+        picture(tmp_path / "in" / name)
+
+    imported = run(output, "csv", table(tmp_path / "in", "img1.jpg", "IMG1.jpg", "img1.png"))
+
+    assert [image.original for image in imported.images] == ["img1.jpg", "IMG1.jpg", "img1.png"]
 
 
 def test_two_pictures_of_one_name_are_not_guessed(tmp_path: Path, output: Path) -> None:
@@ -290,6 +400,11 @@ def test_a_picture_of_another_size_is_refused(tmp_path: Path, output: Path) -> N
             {"annotations": [{"image_id": 4, "category_id": [1], "bbox": [1, 2, 3, 4]}]},
             "lacks a box or a cat",
         ),
+        (
+            {"images": [{"id": 4, "file_name": "a.jpg", "width": float("inf"), "height": 80}]},
+            "inf is no fin",
+        ),
+        ({"annotations": [{"image_id": 4, "category_id": 0, "bbox": [1, 2, 3, 10**400]}]}, "is no finite"),
         ({"images": [{"id": 4}]}, "picture 4 has no file_name"),
         ({"images": 7}, "is no COCO detection file"),
     ],
