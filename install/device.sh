@@ -22,7 +22,7 @@ device_packages() { # what pip cannot supply, or what picamera2 needs in apt's v
 }
 
 model_plan() { # a release carries what its runner has compiled; a plain checkout does not
-	if grep -qs '"edgetpu": {' "$SOURCE"/models/*.json; then
+	if grep -qs '^  "edgetpu": {' "$SOURCE"/models/*.json; then
 		say "compiled for the Edge TPU; the CPU's stands in"
 	else
 		say "for the CPU: this release has none compiled for the Edge TPU (docs/edge-tpu.md)"
@@ -158,7 +158,7 @@ install_watchdog() {
 finish() {
 	[ "$DRY_RUN" = no ] || return 0
 	say "Done."
-	if ! grep -qs '"edgetpu": {' "$ROOT$BASE"/venv/lib/python3*/site-packages/pi_mask/models/*.json; then
+	if ! grep -qs '^  "edgetpu": {' "$ROOT$BASE"/venv/lib/python3*/site-packages/pi_mask/models/*.json; then
 		say "This release has no compiled Edge TPU model, so the CPU runs the model (docs/edge-tpu.md)."
 	fi
 	if "$ROOT$BASE/venv/bin/pi-mask" doctor --help >/dev/null 2>&1; then

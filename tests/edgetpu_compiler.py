@@ -20,6 +20,9 @@ ROOT = Path(__file__).parents[1]
 UNSUPPORTED = "Operation is otherwise supported, but not mapped due to some unspecified limitation"
 
 
+_FAILED = "Compilation child process completed within timeout period.\nCompilation failed! "
+
+
 def install(folder: Path) -> Path:
     """Put an executable named edgetpu_compiler into a folder; return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -40,9 +43,14 @@ def main() -> None:
     click.echo(f"Edge TPU Compiler version {VERSION}\nStarted a compilation timeout timer of 180 seconds.")
     if fault == "crash":
         click.echo("Internal compiler error. Aborting!", err=True)
+        click.echo(_FAILED)
+        sys.exit(1)
+    if fault == "too new":
+        click.echo("ERROR: Didn't find op for builtin opcode 'CONV_2D' version '6'\n", err=True)
+        click.echo(f"Invalid model: {options.model}\nModel could not be parsed\n{_FAILED}")
         sys.exit(1)
     if fault == "silent":
-        click.echo("Compilation child process completed within timeout period.\nCompilation failed!")
+        click.echo(_FAILED)
         return
     target = options.out_dir / f"{options.model.stem}_edgetpu.tflite"
     table = _compile(options.model, target, fault)

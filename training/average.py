@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from pi_mask.errors import ModelError, UsageError
+from training.annotations import write_text
 from training.augment import parse_augment
 from training.batch_norm import measure_statistics, training_batches
 from training.command import Command
@@ -111,10 +112,9 @@ def main(
         variations = parse_augment(augment)
         measure_statistics(mean.network, training_batches(data, mean.size, variations, batches))
         record = provenance({"augment": asdict(variations), "batches": batches}, [data])
-    output.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(mean, output)
     record = with_parents(record, averaged=paths)
-    output.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
+    write_text(output.with_suffix(".json"), json.dumps(record, indent=2) + "\n")
     click.echo(f"{output}: the mean of {len(paths)} checkpoints, {mean.name} at {mean.size} px")
 
 

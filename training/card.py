@@ -14,13 +14,15 @@ from typing import Any
 
 import click
 
+from pi_mask.errors import OutputError
 from pi_mask.manifest import DEFAULT_MODEL, Manifest, load_manifest
 from training.command import Command
+from training.manifests import write_whole
 
 SOURCES = Path(__file__).parent / "data_sources.json"
 
-_INTRODUCTION = """# Model card
-
+_TITLE = "# Model card\n"
+_INTRODUCTION = f"""{_TITLE}
 Detectors for faces and how they wear a mask, in full int8 with uint8 ends. Each `.tflite` file has a
 manifest (`.json`) with its labels, head, thresholds, checksum, training record and figures; pi-mask refuses a
 file that does not match its manifest. This page is written by `python -m training.card models`.
@@ -67,8 +69,10 @@ Pi yet.
 
 _SOURCES_HEAD = """## Data and licences
 
-Figures come from pictures that were never trained or tuned on; near-duplicates never stand on both sides. The
-pictures are not part of this project. Licences are as their publishers state them:
+Figures come from pictures that were never trained or tuned on, but for eight: those are copies of training
+pictures or of the same minute (training/DATA.md). The first run, which all models go back to, and the choice
+of thresholds had those training pictures; the runs since leave them out. The pictures are not part of this
+project. Licences are as their publishers state them:
 
 | source | repository | licence |
 |---|---|---|
@@ -81,13 +85,15 @@ The MobileNetV2 models started from torchvision's ImageNet weights (BSD-3-Clause
 
 ## How to rebuild
 
-Train as training/README.md says under "How the shipped models were made", then, `marked.json` being what it
-was last trained on and `train.json` the same before unannotated faces were marked,
+Train as training/README.md says under "How the shipped models were made", which has the names of the runs
+too, then, `marked-last.json` being what it was last trained on and `train.json` the same before unannotated
+faces were marked,
 
-    python -m training.quantise --checkpoint training/runs/mean/mean.ckpt --data marked.json --output models
+    python -m training.quantise --checkpoint training/runs/tilt-mean/mean.ckpt --data marked-last.json \\
+        --output models --name {name}
     python -m training.thresholds --model models/{name}.tflite --data train.json
     python -m training.evaluate --model models/{name}.tflite --data val.json \\
-        --checkpoint training/runs/mean/mean.ckpt
+        --checkpoint training/runs/tilt-mean/mean.ckpt
 
 and, where edgetpu_compiler is installed (see docs/edge-tpu.md),
 
@@ -98,21 +104,39 @@ _COLUMNS = ("mAP50", "AP50_with_mask", "AP50_without_mask", "AP50_incorrect")
 
 
 def write_card(folder: Path) -> Path:
-    """Write the card of all models in a folder; return its path."""
-    manifests = [load_manifest(path) for path in sorted(folder.glob("*.json"))]
+    """Write the card of all models in a folder; return its path.
+
+    Raises:
+        ModelError: A manifest is damaged.
+        OutputError: It cannot be written.
+    """
+    found = [path for path in sorted(folder.glob("*.json")) if path.with_suffix(".tflite").exists()]
+    manifests = [load_manifest(path) for path in found]
     sources: list[dict[str, str]] = json.loads(SOURCES.read_text())
     rows = [f"| {entry['source']} | {entry['repository']} | {entry['licence']} |" for entry in sources]
     text = [_INTRODUCTION, *_comparison(manifests), *map(_model, manifests), _SOURCES_HEAD + "\n".join(rows)]
     names = [manifest.name for manifest in manifests]
     name = DEFAULT_MODEL if DEFAULT_MODEL in names else (*names, "MODEL")[0]
+    path = card_path(folder)
+    write_whole(path, ("\n".join(text) + "\n" + _BACKBONE.format(name=name)).encode())
+    return path
+
+
+def card_path(folder: Path) -> Path:
+    """Where a folder's card is or will be.
+
+    Raises:
+        OutputError: Something else of that name is there.
+    """
     path = folder / "README.md"
-    path.write_text("\n".join(text) + "\n" + _BACKBONE.format(name=name))
+    if path.exists() and not (path.is_file() and path.read_bytes().startswith(_TITLE.encode())):
+        raise OutputError(f"{path} is no model card. Keep the models in a folder of their own, or rename it.")
     return path
 
 
 def _comparison(manifests: Sequence[Manifest]) -> list[str]:
     """One line a model, and why the default is the default; nothing where there is no choice."""
-    measured = [m for m in manifests if {"int8", "latency"} <= set(m.metrics)]
+    measured = [m for m in manifests if {"int8", "door", "latency"} <= set(m.metrics)]
     if len(measured) < 2:
         return []
     head = ("model", "mAP50", "passed wrongly", "masked, refused", "not found", "false boxes", "ms, 1 thread")
@@ -145,7 +169,7 @@ def _model(manifest: Manifest) -> str:
         "",
     ]
     metrics = manifest.metrics
-    if "int8" in metrics:
+    if {"int8", "door", "data"} <= set(metrics):
         lines += _precision(metrics) + _sizes(metrics) + _pictures(manifest)
         lines += _door(metrics["door"]) + _stress(metrics) + _latency(metrics)
     limits = ", ".join(f"{label.value} {value:g}" for label, value in manifest.thresholds.items())
@@ -170,7 +194,7 @@ def _precision(metrics: Mapping[str, Any]) -> list[str]:
     names = (*_COLUMNS, "mAP")
     kinds = {"int8": "int8 (shipped)", "float": "float32 parent"}
     rows = [
-        (title, *(f"{metrics[kind][name]:.3f}" for name in names))
+        (title, *(_figure(metrics[kind].get(name)) for name in names))
         for kind, title in kinds.items()
         if kind in metrics
     ]
@@ -185,15 +209,17 @@ def _precision(metrics: Mapping[str, Any]) -> list[str]:
 def _sizes(metrics: Mapping[str, Any]) -> list[str]:
     if "sizes" not in metrics:
         return []
-    rows = [
-        (size, *("–" if row[name] is None else f"{row[name]:.3f}" for name in _COLUMNS))
-        for size, row in metrics["sizes"].items()
-    ]
+    rows = [(size, *(_figure(row[name]) for name in _COLUMNS)) for size, row in metrics["sizes"].items()]
     return [
         "By the shorter side of the face, in pixels of a picture of 512 (int8):",
         "",
         *_table(("px", *_COLUMNS), rows),
     ]
+
+
+def _figure(value: float | None) -> str:
+    """A precision; a dash where there is no face of that label or size."""
+    return "–" if value is None else f"{value:.3f}"
 
 
 def _smallest(manifest: Manifest) -> str:
@@ -222,7 +248,7 @@ def _door(door: Mapping[str, Any]) -> list[str]:
     )
     return [
         f"What single frames would say at the shipped thresholds, faces of at least "
-        f"{door['min_side_px']:g} px, with 95 % Clopper-Pearson intervals:",
+        f"{door['min_side_px']:g} px, with 95 % Clopper-Pearson intervals, which take faces for independent:",
         "",
         *_table(("", "share", "interval", "faces"), rows),
         f"Boxes on no annotated face, a picture: {large} of at least {door['min_side_px']:g} px, "

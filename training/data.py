@@ -43,9 +43,11 @@ def load_coco(annotations: Path) -> list[Picture]:
     """Read a COCO file whose pictures lie in ``images/`` beside it, categories matched by name.
 
     Raises:
-        InputError: It is no such file, or a category is none of MaskLabel's names.
+        InputError: It is no such file, lists no picture, or a category is none of MaskLabel's names.
     """
     images = read_annotations(annotations)
+    if not images:
+        raise InputError(f"{annotations} lists no picture. Import some: python -m training.importers --help.")
     three_class = {
         image.source for image in images if any(face.label is MaskLabel.INCORRECT for face in image.faces)
     }

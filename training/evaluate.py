@@ -4,15 +4,16 @@
         --checkpoint training/runs/ssd/last.ckpt
 
 The int8 file runs through pi_mask's own Detector; the float parent runs through the same one. Nothing is
-tuned here. Curves and pictures go to ``docs/evaluation/NAME``; figures that are not measured this time, for
-want of a checkpoint or because an option says so, stay in the manifest as they are.
+tuned here. Curves and pictures go to ``docs/evaluation/NAME``, those of a model that is not in ``models`` to
+``evaluation/NAME`` beside it. What is not measured this time, for want of a checkpoint or because an option
+says so, stays in the manifest if it was measured on the same pictures.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ import click
 from pi_mask.errors import OutputError
 from pi_mask.manifest import find_manifest, load_manifest
 from training.annotations import read_annotations
-from training.card import write_card
+from training.card import card_path, write_card
 from training.command import Command
 from training.data import Picture, load_coco, read_rgb
 from training.door_view import door_view
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
     from pi_mask.types import Image
 
-OUTPUT = Path("docs/evaluation")
+_SHIPPED = Path("models"), Path("docs/evaluation")
 
 
 @dataclass(frozen=True)
@@ -138,20 +139,33 @@ def write_pictures(folder: Path, name: str, metrics: dict[str, Any], precision: 
     return paths
 
 
+def _default_output(models: Path) -> Path:
+    shipped, output = _SHIPPED
+    return output if models.resolve() == shipped.resolve() else models / "evaluation"
+
+
+def _kept(before: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """Earlier figures that are still true: of other pictures only the latency is."""
+    if before.get("data", {}).get("sha256") == data["sha256"]:
+        return dict(before)
+    return {name: value for name, value in before.items() if name == "latency"}
+
+
 @click.command(cls=Command)
 @click.option("--model", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
 @click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
 @click.option("--checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--output", type=click.Path(file_okay=False, path_type=Path), default=OUTPUT, show_default=True)
+@click.option("--output", type=click.Path(file_okay=False, path_type=Path), help="For curves and pictures.")
 @click.option("--latency/--no-latency", "with_latency", default=True, show_default=True)
 @click.option("--stress/--no-stress", "with_stress", default=True, show_default=True)
 @click.option("--threads", type=click.IntRange(1), default=Config.threads, show_default=True)
-def main(model: Path, data: Path, output: Path, **options: Any) -> None:  # noqa: ANN401 they are Config's
+def main(model: Path, data: Path, output: Path | None, **options: Any) -> None:  # noqa: ANN401 they are Config's
     """Evaluate a model and update its manifest and card."""
     config = Config(**options)
     path = find_manifest(str(model))
     manifest = load_manifest(path)
-    folder = output / manifest.name
+    card_path(path.parent)
+    folder = (output or _default_output(path.parent)) / manifest.name
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -160,8 +174,8 @@ def main(model: Path, data: Path, output: Path, **options: Any) -> None:  # noqa
     groups = [image.group or image.file_name for image in read_annotations(data)]
     measured, precision = evaluate(model, pictures, config, groups)
     origin = provenance({}, [data])
-    metrics = dict(manifest.metrics) | measured | {"sizes": by_size(precision)}
-    metrics["data"] = {"file": data.name, "sha256": origin["data"][data.name], "pictures": len(pictures)}
+    about = {"file": data.name, "sha256": origin["data"][data.name], "pictures": len(pictures)}
+    metrics = _kept(manifest.metrics, about) | measured | {"sizes": by_size(precision), "data": about}
     drawn = write_pictures(folder, manifest.name, metrics, precision)
     metrics["pictures"] = [Path(os.path.relpath(each, path.parent)).as_posix() for each in drawn]
     record = metrics | {"curves": curves(precision), "origin": origin}

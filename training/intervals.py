@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -39,12 +40,15 @@ def mean_interval(counts: Sequence[int], groups: Sequence[Hashable], *, seed: in
         seed: Same seed, same interval.
 
     Returns:
-        Lower and upper bound; zeros without pictures.
+        Lower and upper bound; zeros without pictures. Where all counts are 0, of which no drawing tells
+        anything, the upper one is the exact one of a Poisson mean, a group being one observation.
     """
     if not counts:
         return 0.0, 0.0
     _, members = np.unique([str(group) for group in groups], return_inverse=True)
     sums, sizes = np.bincount(members, weights=counts), np.bincount(members)
+    if not any(counts):
+        return 0.0, -math.log((1 - _CONFIDENCE) / 2) / len(sizes)
     drawn = np.random.default_rng(seed).multinomial(
         len(sizes), np.full(len(sizes), 1 / len(sizes)), size=_RESAMPLES
     )

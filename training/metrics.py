@@ -42,9 +42,7 @@ def precisions(pictures: Sequence[Picture], found: Sequence[Sequence[Detection]]
     results = [_coco_result(i, detection) for i, row in enumerate(found) for detection in row]
     with contextlib.redirect_stdout(io.StringIO()):
         truth.createIndex()
-        if not results:
-            return np.zeros((10, len(RECALLS), len(LABELS), 1 + len(SIZES_PX)))
-        answers = truth.loadRes(results)
+        answers = truth.loadRes(results or [_NOTHING])
         for annotation in answers.dataset["annotations"]:
             annotation["area"] = min(annotation["bbox"][2:]) ** 2
         evaluation = COCOeval(truth, answers, "bbox")
@@ -58,20 +56,20 @@ def precisions(pictures: Sequence[Picture], found: Sequence[Sequence[Detection]]
 
 
 def average_precision(pictures: Sequence[Picture], found: Sequence[Sequence[Detection]]) -> dict[str, float]:
-    """AP at IoU 0.5 per label, their mean (mAP50) and the mean over IoU 0.5 to 0.95 (mAP)."""
+    """AP at IoU 0.5 per label that occurs, their mean (mAP50) and the mean over IoU 0.5 to 0.95 (mAP)."""
     return summarise(precisions(pictures, found))
 
 
 def summarise(precision: NDArray[np.float64]) -> dict[str, float]:
     """The same from the array of ``precisions``."""
-    per_label = {
-        f"AP50_{label.value}": _mean(precision[_IOU_50, :, position, 0]) or 0.0
+    means = {
+        f"AP50_{label.value}": _mean(precision[_IOU_50, :, position, 0])
         for position, label in enumerate(LABELS)
     }
     return {
-        "mAP50": float(np.mean(list(per_label.values()))),
+        "mAP50": _mean(precision[_IOU_50, ..., 0]) or 0.0,
         "mAP": _mean(precision[..., 0]) or 0.0,
-    } | per_label
+    } | {name: value for name, value in means.items() if value is not None}
 
 
 def by_size(precision: NDArray[np.float64]) -> dict[str, dict[str, float | None]]:
@@ -103,6 +101,10 @@ def size_name(size: tuple[float, float]) -> str:
 def _mean(precision: NDArray[np.float64]) -> float | None:
     valid = precision[precision > -1]
     return float(valid.mean()) if valid.size else None
+
+
+_NOTHING: Final = {"image_id": 0, "category_id": 0, "bbox": [-1.0, -1.0, 0.0, 0.0], "score": 0.0}
+"""Beside every face: COCO's code takes no empty list."""
 
 
 def _coco_truth(pictures: Sequence[Picture]) -> dict[str, Any]:

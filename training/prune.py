@@ -19,6 +19,7 @@ import click
 from torch import nn
 
 from pi_mask.errors import UsageError
+from training.annotations import write_text
 from training.command import Command
 from training.networks.base import DetectionNetwork, count_weights
 from training.networks.layers import scaled_width
@@ -66,10 +67,9 @@ def main(checkpoint: Path, share: float, output: Path) -> None:
     whole = load_checkpoint(checkpoint)
     before = count_weights(whole.network)
     prune(whole.network, share)
-    output.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(whole, output)
     record = with_parents({"pruned_share": share}, start=checkpoint)
-    output.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
+    write_text(output.with_suffix(".json"), json.dumps(record, indent=2) + "\n")
     after = count_weights(whole.network)
     click.echo(f"{output}: {after:,} of {before:,} weights. Retrain it: training.train --start {output}")
 

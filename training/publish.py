@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from pi_mask.errors import UsageError
+from training.annotations import write_text
 from training.command import Command
 from training.networks.registry import load_checkpoint, save_checkpoint
 from training.provenance import run_record
@@ -27,9 +28,8 @@ def main(checkpoint: Path, output: Path) -> None:
     """Write the weights of a checkpoint as a small .safetensors file."""
     if output.suffix != ".safetensors":
         raise UsageError(f"{output} does not end in .safetensors. Name it so: it holds weights and no code.")
-    output.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(load_checkpoint(checkpoint), output)
-    output.with_suffix(".json").write_text(json.dumps(run_record(checkpoint), indent=2) + "\n")
+    write_text(output.with_suffix(".json"), json.dumps(run_record(checkpoint), indent=2) + "\n")
     click.echo(f"{output}: {output.stat().st_size / 1e6:.2f} MB")
 
 

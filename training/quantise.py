@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from pi_mask.detector import letterbox
 from pi_mask.manifest import Manifest, ModelFile, ModelInput
 from pi_mask.types import MaskLabel
+from training.annotations import write_bytes
 from training.calibration import calibrate, limit_range, set_range
 from training.command import Command, InputSide
 from training.data import LABELS, Picture, load_coco, read_rgb
@@ -150,7 +151,6 @@ def write_model(
     Returns:
         The manifest's path.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     manifest = Manifest(
         schema=1,
         name=path.stem,
@@ -165,7 +165,7 @@ def write_model(
         training=training,
         metrics={},
     )
-    write_whole(path, model)
+    write_bytes(path, model)
     write_whole(path.with_suffix(".json"), manifest_json(manifest).encode())
     return path.with_suffix(".json")
 
@@ -190,7 +190,7 @@ def main(  # noqa: PLR0913, PLR0917 one argument per option
     trained = load_checkpoint(checkpoint)
     config = Config(size=size or trained.size, percentile=percentile)
     model = convert_float(trained.network, config.size)
-    float_file(checkpoint).write_bytes(model)
+    write_bytes(float_file(checkpoint), model)
     images = calibration_images(load_coco(data), config)
     quantised = quantise(model, images, config.percentile, output_limits(trained.network))
     record = run_record(checkpoint) | {"quantisation": provenance(asdict(config), [data])}

@@ -41,6 +41,17 @@ def test_a_compiled_model_is_not_missed(computer: Computer) -> None:
     assert "no compiled Edge TPU model" not in said
 
 
+def test_a_record_of_training_is_no_compiled_model(computer: Computer) -> None:
+    """What a manifest allows to stay on the CPU stands under the same key, deeper in."""
+    for path in (computer.state / "manifest.json", computer.source / "models/model.json"):
+        path.write_text('{\n  "edgetpu": null,\n  "training": {\n    "edgetpu": {\n    }\n  }\n}\n')
+
+    said = computer.install()
+
+    assert "this release has none compiled for the Edge TPU" in said
+    assert "no compiled Edge TPU model" in said
+
+
 def test_the_cpus_model_is_said_before_and_after(computer: Computer) -> None:
     """A checkout without a compiled model says so in its plan, and again when all is done."""
     said = computer.install()

@@ -45,6 +45,7 @@ def save(folder: Path, metrics: dict[str, Any], name: str = "hand-made", **chang
         **({"training": {"commit": "a" * 40}, "thresholds": thresholds, "min_side_px": 1.6} | changes),
     )
     (folder / f"{name}.json").write_text(manifest_json(made))
+    (folder / f"{name}.tflite").touch()
 
 
 def chapter(text: str, title: str) -> list[str]:
@@ -70,7 +71,7 @@ def test_the_card_has_the_manifests_figures(tmp_path: Path) -> None:
         "| float32 parent | 0.810 | 0.910 | 0.860 | 0.660 | 0.510 |",
         "",
         "What single frames would say at the shipped thresholds, faces of at least 24 px, with 95 % "
-        "Clopper-Pearson intervals:",
+        "Clopper-Pearson intervals, which take faces for independent:",
         "",
         "| | share | interval | faces |",
         "|---|---|---|---|",
@@ -151,6 +152,7 @@ def test_the_shipped_card_is_that_of_the_shipped_manifests(tmp_path: Path) -> No
     """Nobody has edited models/README.md or a manifest by hand."""
     for path in models_dir().glob("*.json"):
         shutil.copy(path, tmp_path)
+        (tmp_path / path.name).with_suffix(".tflite").touch()
 
     assert write_card(tmp_path).read_text() == (models_dir() / "README.md").read_text()
 
@@ -165,6 +167,29 @@ def test_the_card_names_every_source_and_licence(tmp_path: Path) -> None:
     expected = [f"| {each['source']} | {each['repository']} | {each['licence']} |" for each in sources]
     assert rows == ["| source | repository | licence |", *expected]
     assert len(sources) > 3
+
+
+def test_only_manifests_are_read(tmp_path: Path) -> None:
+    """Annotations may lie beside somebody's model; a label that occurs nowhere has a dash."""
+    figures = {name: 1.0 for name in NAMES if name != "AP50_incorrect"}
+    save(tmp_path, METRICS | {"int8": figures})
+    (tmp_path / "val.json").write_text('{"images": []}')
+
+    text = write_card(tmp_path).read_text()
+
+    assert "| int8 (shipped) | 1.000 | 1.000 | 1.000 | – | 1.000 |" in text
+
+
+def test_somebody_elses_page_stays(tmp_path: Path) -> None:
+    """A README.md that is no model card is not overwritten."""
+    save(tmp_path, METRICS)
+    (tmp_path / "README.md").write_text("my notes")
+
+    result = CliRunner().invoke(main, [str(tmp_path)])
+
+    assert result.exit_code == 1
+    assert "README.md is no model card. Keep the models in a folder of their own" in result.stderr
+    assert (tmp_path / "README.md").read_text() == "my notes"
 
 
 def test_models_follow_one_another(tmp_path: Path) -> None:

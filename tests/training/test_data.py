@@ -220,3 +220,12 @@ def test_a_batch_without_faces_has_room_for_one() -> None:
 
     assert targets.boxes.shape == (2, 1, 4)
     assert not targets.is_present.any()
+
+
+def test_a_file_without_pictures_is_an_error(tmp_path: Path) -> None:
+    """Nothing can be trained, calibrated or measured on it."""
+    path = tmp_path / "none.json"
+    path.write_text('{"images": [], "annotations": [], "categories": []}')
+
+    with pytest.raises(InputError, match=r"none\.json lists no picture"):
+        load_coco(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -23,6 +24,8 @@ PICTURES = [
     ((MASKED,), (BARE,)),
     ((BARE,), ()),
 ]
+
+STAGES = {"preprocess_ms": 0.25, "inference_ms": 10.0, "postprocess_ms": 0.125}
 
 
 @pytest.fixture
@@ -59,7 +62,8 @@ def test_the_command_writes_manifest_pictures_and_card(data: Path, model: Path, 
     manifest = model.with_suffix(".json")
     content = json.loads(manifest.read_text())
     names = ("mAP50", "mAP", "AP50_with_mask", "AP50_without_mask", "AP50_incorrect")
-    content["metrics"] = {"int8": {}, "float": dict.fromkeys(names, 0.875)}
+    same = {"sha256": hashlib.sha256(data.read_bytes()).hexdigest()}
+    content["metrics"] = {"int8": {}, "float": dict.fromkeys(names, 0.875), "data": same}
     manifest.write_text(json.dumps(content))
     output = tmp_path / "out"
     options = ["--model", str(model), "--data", str(data), "--output", str(output), "--no-latency"]
@@ -100,3 +104,24 @@ def test_a_missing_picture_is_one_line(data: Path, model: Path, tmp_path: Path) 
     assert result.exit_code == 1
     assert "0.png cannot be read" in result.output
     assert model.with_suffix(".json").read_text() == before
+
+
+def test_figures_of_other_pictures_do_not_stay(data: Path, model: Path) -> None:
+    """Only the latency does; all goes beside a model that is not shipped, as its annotations may lie."""
+    manifest = model.with_suffix(".json")
+    content = json.loads(manifest.read_text())
+    before = {"float": {}, "loss_points": 1.0, "stress": {}, "data": {"sha256": "0" * 64}}
+    content["metrics"] = before | {"latency": {"threads_1": STAGES, "threads_2": STAGES}}
+    manifest.write_text(json.dumps(content))
+    images, own = model.parent / "images", model.parent / "val.json"
+    images.symlink_to(data.parent / "images")
+    own.write_text(data.read_text())
+    options = ["--model", str(model), "--data", str(own), "--no-latency", "--no-stress"]
+
+    result = CliRunner().invoke(main, options)
+
+    assert result.exit_code == 0, result.output
+    metrics = load_manifest(manifest).metrics
+    assert set(metrics) == {"int8", "door", "latency", "sizes", "data", "pictures"}
+    assert (model.parent / "evaluation" / "colours" / "evaluation.json").exists()
+    assert "float32 parent" not in (model.parent / "README.md").read_text()

@@ -84,6 +84,17 @@ def test_no_detections_score_nothing(found: Sequence[Sequence[Detection]]) -> No
     assert average_precision([THREE] * max(1, len(found)), found) == NOTHING
 
 
+@pytest.mark.parametrize("found", [FOUND, []], ids=["perfect", "silent"])
+def test_a_label_without_a_face_does_not_count(found: Sequence[Detection]) -> None:
+    """Nothing can be found of it: it has no figure, and the means are those of the others."""
+    two = picture((BOXES[MASKED], MASKED), (BOXES[BARE], BARE))
+    score = 1.0 if found else 0.0
+
+    figures = average_precision([two], [[each for each in found if each.label is not INCORRECT]])
+
+    assert figures == pytest.approx(dict.fromkeys(PERFECT.keys() - {"AP50_incorrect"}, score))
+
+
 def test_detections_belong_to_their_own_picture() -> None:
     """The right boxes in the wrong picture are false."""
     assert average_precision([THREE, picture()], [[], FOUND]) == pytest.approx(NOTHING)

@@ -76,3 +76,14 @@ def test_damaged_weights_are_named(content: bytes, tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match=r"some\.safetensors is no checkpoint\. Give a \.ckpt of"):
         load_checkpoint(path)
+
+
+def test_a_place_that_cannot_be_written_is_one_line(checkpoint: Path, tmp_path: Path) -> None:
+    """A file where a folder should be: exit code 1, and what to do."""
+    (tmp_path / "file").touch()
+    output = tmp_path / "file" / "nano.safetensors"
+
+    result = CliRunner().invoke(main, ["--checkpoint", str(checkpoint), "--output", str(output)])
+
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert f"{output} cannot be written" in result.stderr

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pi_mask.errors import HardwareMissingError, ModelError
+from pi_mask.errors import HardwareMissingError, ModelError, OutputError
 from pi_mask.inference.graph import EDGETPU_OP
 from pi_mask.inference.matching import match_outputs
 from pi_mask.manifest import Manifest, ModelFile, find_manifest, load_manifest, read_model
@@ -35,6 +35,8 @@ _NO_COMPILER: Final = (
 )
 _OPERATION: Final = re.compile(r"^(\S+)\s+(\d+)\s+(\S.*?)\s*$")
 _VERSION: Final = re.compile(r"Edge TPU Compiler version (\S+)")
+_FAILURE: Final = re.compile(r"ERROR: |Compilation failed: |Aborting|Invalid model|not quantized")
+"""Begins or ends the line that names a failure's cause, in what people published."""
 _MAPPED: Final = "Mapped to Edge TPU"
 
 
@@ -104,17 +106,41 @@ def compile_model(model: Path) -> tuple[Path, Log]:
     """
     path = find_manifest(str(model))
     manifest = load_manifest(path)
+    if path.with_name(manifest.cpu.file).resolve() != model.resolve():
+        raise ModelError(
+            f"{path} is about {manifest.cpu.file}, not {model.name}. Compile that, or correct it."
+        )
     content = read_model(path, manifest.cpu)
+    allowed = _allowed(path, manifest)
     compiler = shutil.which(COMPILER)
     if compiler is None:
         raise HardwareMissingError(_NO_COMPILER)
     compiled, log = _run(compiler, Path(manifest.cpu.file).stem, prepare(content))
-    allowed = manifest.training.get("edgetpu", {}).get("allowed_on_cpu", [])
     _check(content, compiled, log, allowed)
     target = path.with_name(f"{Path(manifest.cpu.file).stem}_edgetpu.tflite")
+    described = manifest_json(_described(manifest, target, compiled, log)).encode()
+    before = target.read_bytes() if target.exists() else None
     write_whole(target, compiled)
-    write_whole(path, manifest_json(_described(manifest, target, compiled, log)).encode())
+    try:
+        write_whole(path, described)
+    except OutputError:
+        if before is None:
+            target.unlink()
+        else:
+            write_whole(target, before)
+        raise
     return target, log
+
+
+def _allowed(path: Path, manifest: Manifest) -> list[str]:
+    """What may stay on the CPU."""
+    record = manifest.training.get("edgetpu", {})
+    allowed = record.get("allowed_on_cpu", []) if isinstance(record, dict) else None
+    if not isinstance(allowed, list) or not all(isinstance(name, str) for name in allowed):
+        raise ModelError(
+            f'{path}: training.edgetpu.allowed_on_cpu is no list of names. Write it like ["QUANTIZE"].'
+        )
+    return allowed
 
 
 def _run(compiler: str, stem: str, model: bytes) -> tuple[bytes, Log]:
@@ -137,7 +163,7 @@ def _run(compiler: str, stem: str, model: bytes) -> tuple[bytes, Log]:
             raise ModelError(f"{COMPILER} did not finish: {error}. Run it by hand.") from error
         said = result.stdout + result.stderr
         if result.returncode or not compiled.is_file():
-            reason = f"exit code {result.returncode}: {_last_line(said)}"
+            reason = f"exit code {result.returncode}: {_reason(result.stderr + result.stdout)}"
             advice = "'python -m training.edgetpu report' tells the likely cause."
             raise ModelError(f"{COMPILER} made no file ({reason}). {advice}")
         log = compiled.with_suffix(".log")
@@ -164,6 +190,12 @@ def _described(manifest: Manifest, target: Path, compiled: bytes, log: Log) -> M
     }
     file = ModelFile(file=target.name, sha256=hashlib.sha256(compiled).hexdigest())
     return manifest.model_copy(update={"edgetpu": file, "training": {**manifest.training, "edgetpu": record}})
+
+
+def _reason(text: str) -> str:
+    """Why the compiler failed; its last lines say only that it did."""
+    lines = [line.strip().rstrip(".") for line in text.splitlines()]
+    return next((line for line in lines if _FAILURE.search(line)), _last_line(text))
 
 
 def _last_line(text: str) -> str:

@@ -65,4 +65,5 @@ def _is_whole_factor(operator: schema.OperatorT, graph: schema.SubGraphT) -> boo
 
 
 def _is_int8(operator: schema.OperatorT, graph: schema.SubGraphT) -> bool:
-    return bool(graph.tensors[operator.outputs[0]].type == schema.TensorType.INT8)
+    outputs = operator.outputs if operator.outputs is not None else ()
+    return any(graph.tensors[output].type == schema.TensorType.INT8 for output in outputs[:1])

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from pi_mask.errors import ModelError
+from pi_mask.inference.graph import EDGETPU_OP
 from training.edgetpu.flatbuffer import TfliteGraph, read_graph
 from training.edgetpu.prepare import prepare
 from training.edgetpu.rules import Obstacle, obstacle
@@ -92,9 +94,11 @@ def report(path: Path, model: bytes) -> Report:
         model: Its content.
 
     Raises:
-        ModelError: It is no TensorFlow Lite model.
+        ModelError: It is no TensorFlow Lite model, or one that the compiler has made.
     """
     graph = read_graph(model)
+    if EDGETPU_OP in model:
+        raise ModelError(f"{path} is compiled for the Edge TPU already. Give the file that it was made from.")
     fates = Counter(
         (operation.name, operation.version, why)
         for operation, why in zip(graph.operations, _obstacles(graph), strict=True)

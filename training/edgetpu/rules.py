@@ -93,6 +93,7 @@ class Obstacle:
     source: str
 
 
+_WORD: Final = 4
 Tensors: TypeAlias = Sequence[Tensor]
 _Check: TypeAlias = Callable[[Operation, Tensors, Tensors], str]
 
@@ -167,15 +168,28 @@ def _pads_no_batch(_operation: Operation, inputs: Tensors, _outputs: Tensors) ->
 
 
 def _reduces_no_batch(_operation: Operation, inputs: Tensors, _outputs: Tensors) -> str:
-    if not inputs[1].is_constant:
+    if len(inputs) < 2 or not inputs[1].is_constant:
         return "its axes are not constant"
     axes = inputs[1].integers() % max(1, len(inputs[0].shape))
     return "reduces the batch dimension" if np.any(axes == 0) else ""
 
 
+def _reduces_whole_words(_operation: Operation, inputs: Tensors, _outputs: Tensors) -> str:
+    shape = inputs[0].shape
+    axes = inputs[1].integers() % max(1, len(shape))
+    is_odd = np.any(axes == len(shape) - 1) and shape[-1] % _WORD
+    return f"reduces {shape[-1]} channels: only a multiple of {_WORD} can be" if is_odd else ""
+
+
+def _splits_no_batch(_operation: Operation, inputs: Tensors, _outputs: Tensors) -> str:
+    axis, data = inputs[0], inputs[-1]
+    is_batch = axis.is_constant and np.any(axis.integers() % max(1, len(data.shape)) == 0)
+    return "splits the batch dimension" if is_batch else ""
+
+
 def _is_short_vector(_operation: Operation, inputs: Tensors, _outputs: Tensors) -> str:
     shape = inputs[0].shape
-    if any(size > 1 for size in shape[:-1]) or shape[-1] > 16_000:
+    if not shape or any(size > 1 for size in shape[:-1]) or shape[-1] > 16_000:
         return f"shape {list(shape)}: only one dimension of up to 16,000 can be"
     return ""
 
@@ -216,6 +230,8 @@ _RULES: Final[tuple[tuple[tuple[str, ...], _Check, str], ...]] = (
     (("CONV_2D", "DEPTHWISE_CONV_2D"), _has_one_dilation, _CORAL),
     (("PAD",), _pads_no_batch, _CORAL),
     (("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"), _reduces_no_batch, _CORAL),
+    (("MEAN",), _reduces_whole_words, _CORAL),
+    (("SPLIT",), _splits_no_batch, _CORAL),
     (("SOFTMAX",), _is_short_vector, _CORAL),
     (("STRIDED_SLICE",), _slices_plainly, _CORAL),
     (("PRELU",), _has_flat_alpha, _CORAL),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from pi_mask.errors import ModelError
+from training.annotations import write_bytes
 from training.networks.base import DetectionNetwork
 from training.networks.slim import copy_strongest, load_slim
 from training.networks.ssd import SsdMobileNetV2, SsdMobileNetV2Nano
@@ -64,15 +66,21 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 
     As ``.safetensors``, to be published, its matrices of weights are halved to float16; vectors, batch norm's
     statistics among them, and anchors stay as they are: they are few, and some leave float16's range.
+
+    Raises:
+        OutputError: It cannot be written.
     """
     matrices = {_PREFIX + name for name, value in checkpoint.network.named_parameters() if value.ndim > 1}
     state = {_PREFIX + name: value for name, value in checkpoint.network.state_dict().items()}
     labels = checkpoint_labels(checkpoint.name, checkpoint.size)
     if path.suffix == _PUBLISHED:
         halves = {n: (v.half() if n in matrices else v).contiguous() for n, v in state.items()}
-        save_file(halves, path, {name: str(value) for name, value in labels.items()})
+        content = save(halves, {name: str(value) for name, value in labels.items()})
     else:
-        torch.save({"state_dict": state, **labels}, path)
+        stream = io.BytesIO()
+        torch.save({"state_dict": state, **labels}, stream)
+        content = stream.getvalue()
+    write_bytes(path, content)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pi_mask.errors import HardwareMissingError, ModelError
+from pi_mask.errors import HardwareMissingError, ModelError, OutputError
 from pi_mask.inference.graph import EDGETPU_OP
 from pi_mask.manifest import load_manifest, read_model
 from tests.colour_model import NAME, install_model
@@ -122,6 +122,7 @@ def test_what_the_manifest_allows_may_stay_on_the_cpu(model: Path, compiler: pyt
     [
         ("quantize on cpu", f"would stay on the CPU: 2 QUANTIZE: {UNSUPPORTED}"),
         ("crash", "made no file .exit code 1: Internal compiler error. Aborting!"),
+        ("too new", "made no file .exit code 1: ERROR: Didn't find op for builtin opcode 'CONV_2D'"),
         ("silent", "made no file .exit code 0: Compilation failed!"),
         ("empty table", "lists no operations"),
         ("nothing mapped", "put nothing on the Edge TPU"),
@@ -161,3 +162,44 @@ def test_without_a_compiler_the_advice_is_one_line(model: Path, tmp_path: Path) 
     assert "docs/edge-tpu.md" in result.stderr
     assert contents(model.parent) == before
     assert HardwareMissingError.exit_code == 3
+
+
+@pytest.mark.parametrize("allowed", ["QUANTIZE", 5, None, [1]])
+def test_a_list_that_is_none_allows_nothing(
+    model: Path, compiler: pytest.MonkeyPatch, allowed: object
+) -> None:
+    """A string holds the names of other operations as well: it is no list."""
+    compiler.setenv("STAND_IN", "quantize on cpu")
+    path = model.with_suffix(".json")
+    content = json.loads(path.read_text()) | {"training": {"edgetpu": {"allowed_on_cpu": allowed}}}
+    path.write_text(json.dumps(content))
+
+    with pytest.raises(ModelError, match="allowed_on_cpu is no list of names"):
+        compile_model(model)
+
+
+def test_a_file_that_the_manifest_does_not_name_is_not_compiled(
+    model: Path, compiler: pytest.MonkeyPatch
+) -> None:
+    """Else another file than the one asked for would be compiled."""
+    copy = model.with_name("mine.tflite")
+    copy.write_bytes(model.read_bytes())
+    copy.with_suffix(".json").write_text(model.with_suffix(".json").read_text())
+
+    with pytest.raises(ModelError, match=r"mine\.json is about colours\.tflite, not mine\.tflite"):
+        compile_model(copy)
+
+
+def test_a_manifest_that_cannot_be_written_leaves_no_compiled_file(
+    model: Path, compiler: pytest.MonkeyPatch
+) -> None:
+    """The two go together."""
+    before = contents(model.parent)
+    blocked = model.with_name(f".{model.stem}.json.part")
+    blocked.mkdir()
+
+    with pytest.raises(OutputError, match=r"colours\.json cannot be written"):
+        compile_model(model)
+
+    blocked.rmdir()
+    assert contents(model.parent) == before

@@ -102,6 +102,9 @@ def test_the_compile_step_compiles_every_model(checkout: Path) -> None:
     compiled = load_manifest(path).edgetpu
     assert compiled is not None
     assert read_model(path, compiled)
+    card = (checkout / "models" / "README.md").read_text()
+    assert f"For the Edge TPU: `{compiled.file}`" in card
+    assert bash("Compile", checkout).returncode == 0
 
 
 def test_a_refused_model_stops_the_release(checkout: Path) -> None:

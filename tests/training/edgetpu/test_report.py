@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from pi_mask.errors import ModelError
 from pi_mask.manifest import DEFAULT_MODEL, models_dir, shipped_models
+from tests.tiny_model import EDGETPU_OP, TinyModel, TinyTensor, write_model
 from tests.training.edgetpu.graphs import Step, Wire, build
 from training.edgetpu.__main__ import cli
 from training.edgetpu.report import ON_CHIP_BYTES, SURE_ON_CHIP_BYTES, Line, Report, as_json, as_text, report
@@ -120,3 +122,19 @@ def test_shipped_models_are_predicted_to_run_whole(name: str) -> None:
 
     assert found.n_mapped_prepared == found.n_operations
     assert found.memory in ({"fits"} if name == DEFAULT_MODEL else {"fits", "may stream"})
+
+
+def test_a_compiled_file_is_not_reported_on(tmp_path: Path) -> None:
+    """Its one operation is the chip's own; the report is about what the compiler is given."""
+    end = TinyTensor("x", (1, 8), "uint8", (1.0,), (0,))
+    compiled = write_model(TinyModel((end,), (end,), EDGETPU_OP))
+
+    with pytest.raises(ModelError, match="is compiled for the Edge TPU already"):
+        report(tmp_path / "a_edgetpu.tflite", compiled)
+
+
+def test_an_operation_without_a_result_is_reported() -> None:
+    """Files with variables have some."""
+    found = report(Path("a.tflite"), build({"in": Wire()}, [Step("ASSIGN_VARIABLE", ["in"], [])]))
+
+    assert [line.reason for line in found.lines] == ["not supported"]

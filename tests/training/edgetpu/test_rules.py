@@ -138,3 +138,21 @@ def test_each_rule_has_a_limit(
 ) -> None:
     """The reason is the rule's; what just keeps to it has none."""
     assert reason(name, inputs, output, options=options) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "expected"),
+    [
+        ("MEAN", [Wire((1, 4, 4, 6)), ints(3)], "reduces 6 channels: only a multiple of 4 can be"),
+        ("MEAN", [Wire((1, 4, 4, 6)), ints(-1)], "reduces 6 channels: only a multiple of 4 can be"),
+        ("MEAN", [Wire((1, 4, 4, 8)), ints(3)], ""),
+        ("MEAN", [Wire((1, 4, 4, 6)), ints(1, 2)], ""),
+        ("MEAN", [Wire((1, 4, 4, 6))], "its axes are not constant"),
+        ("SPLIT", [ints(0), Wire((1, 8))], "splits the batch dimension"),
+        ("SPLIT", [ints(1), Wire((1, 8))], ""),
+        ("SOFTMAX", [Wire(())], "shape []: only one dimension of up to 16,000 can be"),
+    ],
+)
+def test_axes_that_the_chip_cannot_take(name: str, inputs: Sequence[Wire], expected: str) -> None:
+    """Means over channels in fours, no split of the batch; an operation that lacks a part is no traceback."""
+    assert reason(name, inputs, Wire((1, 8))) == expected
