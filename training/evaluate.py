@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pi_mask.errors import OutputError
+from pi_mask.errors import InputError, OutputError
 from pi_mask.manifest import find_manifest, load_manifest
 from training.annotations import read_annotations
 from training.card import card_path, write_card
@@ -34,11 +34,12 @@ from training.metrics import average_precision, by_size, curves, detect_all, pre
 from training.plots import draw_confusion, draw_curves
 from training.provenance import provenance
 from training.stress import stress_table
-from training.views import Detections, open_views
+from training.views import open_views
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pi_mask.detector import Detector
     from pi_mask.types import Image
 
 _SHIPPED = Path("models"), Path("docs/evaluation")
@@ -59,16 +60,6 @@ class Config:
     threads: int = 2
 
 
-@dataclass(frozen=True)
-class Seen:
-    """The pictures and what the model found in each: with low thresholds, with the door's."""
-
-    pictures: Sequence[Picture]
-    images: Sequence[Image]
-    low: Sequence[Detections]
-    door: Sequence[Detections]
-
-
 def measure(model: Path, checkpoint: Path | None, pictures: Sequence[Picture]) -> dict[str, Any]:
     """The basic figures: precision of int8 and float, the door's view, latency."""
     config = Config(checkpoint, with_stress=False)
@@ -85,30 +76,36 @@ def evaluate(
         pictures: Annotated.
         config: What to measure.
         groups: Near-duplicates share one; by default each picture is its own.
+
+    Raises:
+        InputError: A picture is damaged, or the checkpoint is another network's.
     """
+    parent = _parent(model, config.checkpoint) if config.checkpoint else None
     images = [read_rgb(picture.path) for picture in pictures]
     with open_views(model, config.threads) as views:
-        seen = Seen(pictures, images, *views.detect_all(images))
+        low, door = views.detect_all(images)
         stress = {"stress": stress_table(views, pictures, images)} if config.with_stress else {}
-    precision = precisions(pictures, seen.low)
+    precision = precisions(pictures, low)
     result: dict[str, Any] = {"int8": _rounded(summarise(precision))}
-    if config.checkpoint is not None:
-        result["float"] = _float_figures(model, config.checkpoint, seen)
+    if parent is not None:
+        result["float"] = _rounded(average_precision(pictures, detect_all(parent, images)))
         result["loss_points"] = round(100 * (result["float"]["mAP50"] - result["int8"]["mAP50"]), 2)
-    result["door"] = door_view(pictures, seen.door, groups)
+    result["door"] = door_view(pictures, door, groups)
     if config.with_latency:
         result["latency"] = _latency(model, config.checkpoint, images)
     return result | stress, precision
 
 
-def _float_figures(model: Path, checkpoint: Path, seen: Seen) -> dict[str, float]:
+def _parent(model: Path, checkpoint: Path) -> Detector:
+    """The float network in pi-mask's own Detector."""
     # The converters take seconds to import, and without a checkpoint nobody needs them.
     from training.float_parent import float_detector
     from training.quantise import load_network
 
-    size = load_manifest(find_manifest(str(model))).input.width
-    detector = float_detector(load_network(checkpoint), size)
-    return _rounded(average_precision(seen.pictures, detect_all(detector, seen.images)))
+    manifest, network = load_manifest(find_manifest(str(model))), load_network(checkpoint)
+    if network.head() != manifest.head:
+        raise InputError(f"{checkpoint} is not what {model} was made from: its head differs. Name that one.")
+    return float_detector(network, manifest.input.width)
 
 
 def _latency(model: Path, checkpoint: Path | None, images: Sequence[Image]) -> dict[str, Any]:

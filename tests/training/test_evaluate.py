@@ -15,6 +15,8 @@ from pi_mask.types import MaskLabel
 from tests.training.colour_data import save_data
 from training.data import load_coco
 from training.evaluate import Config, evaluate, main, measure
+from training.networks.registry import Checkpoint, save_checkpoint
+from training.networks.yolov5 import YoloV5n
 
 MASKED, BARE, INCORRECT = MaskLabel
 # Four faces rightly called, one bare face annotated where a mask is shown, one box on nothing.
@@ -125,3 +127,17 @@ def test_figures_of_other_pictures_do_not_stay(data: Path, model: Path) -> None:
     assert set(metrics) == {"int8", "door", "latency", "sizes", "data", "pictures"}
     assert (model.parent / "evaluation" / "colours" / "evaluation.json").exists()
     assert "float32 parent" not in (model.parent / "README.md").read_text()
+
+
+def test_the_parent_of_another_model_is_refused(data: Path, model: Path, tmp_path: Path) -> None:
+    """Its figures would be called those before quantising; nothing is measured or written."""
+    checkpoint = tmp_path / "last.ckpt"
+    save_checkpoint(Checkpoint("yolov5n", 64, YoloV5n()), checkpoint)
+    before = model.with_suffix(".json").read_text()
+    options = ["--model", str(model), "--data", str(data), "--checkpoint", str(checkpoint)]
+
+    result = CliRunner().invoke(main, options)
+
+    assert result.exit_code == 1
+    assert f"{checkpoint} is not what {model} was made from" in result.stderr
+    assert model.with_suffix(".json").read_text() == before
