@@ -70,7 +70,9 @@ parse_options() {
 		esac
 		case "$1" in
 		--download | --offline | --boot-files)
-			[ -n "${2-}" ] || wrong_usage "$1 needs a folder."
+			case "${2-}" in
+			"" | -*) wrong_usage "$1 needs a folder." ;;
+			esac
 			;;
 		esac
 		case "$1" in

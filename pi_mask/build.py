@@ -17,6 +17,7 @@ from pi_mask.errors import EdgeTpuError, ModelError, UsageError
 from pi_mask.manifest import Manifest, ModelInput, find_manifest, load_manifest, read_model
 from pi_mask.pipeline import Parts, Pipeline
 from pi_mask.policy import DoorPolicy
+from pi_mask.redaction import clean
 from pi_mask.settings import CameraSettings, IndicatorSettings, ModelSettings, Settings
 from pi_mask.tracker import Tracker
 from pi_mask.types import MaskLabel
@@ -47,7 +48,7 @@ def _picamera(settings: CameraSettings) -> Camera:
     number = settings.source or "0"
     if not number.isdecimal():
         raise UsageError(
-            f"A Pi camera has a number, not the source '{number}'. Use --source 0, or --camera webcam."
+            f"A Pi camera has a number, not the source '{clean(number)}'. Use --source 0, or --camera webcam."
         )
     return PicameraCamera(
         width=settings.width,

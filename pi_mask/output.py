@@ -213,7 +213,9 @@ class AnnotatedFiles:
 
     def _open_video(self, frame: Frame, image: Image, fps: float) -> VideoWriter:
         """Start the copy of a video with its first frame."""
-        self._video = VideoWriter(self._target(frame), fps, (image.shape[1], image.shape[0]))
+        # The codec takes no side of one pixel.
+        size = max(2, image.shape[1]), max(2, image.shape[0])
+        self._video = VideoWriter(self._target(frame), fps, size)
         self._video.write(image)
         return self._video
 
@@ -229,9 +231,14 @@ class AnnotatedFiles:
         while name.casefold() in self._taken:
             number += 1
             name = f"{source.stem}-{number}{suffix}"
+        target = self.folder / name
+        if target.exists() and target.samefile(source):
+            raise OutputError(
+                f"{source} leads to {target}, which would be overwritten. Choose another folder."
+            )
         self._taken.add(name.casefold())
-        self.written.append(self.folder / name)
-        return self.folder / name
+        self.written.append(target)
+        return target
 
 
 def _codec_rate(fps: float) -> float:

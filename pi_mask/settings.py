@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 
 from pi_mask.errors import SettingsError
+from pi_mask.redaction import clean
 from pi_mask.settings_fields import FIELDS, NONE, SECTIONS, allowed, parse
 from pi_mask.settings_indicator import GpioSettings, IndicatorSettings
 from pi_mask.settings_model import (
@@ -120,7 +121,7 @@ def _read_config(config: Path | None, environ: Mapping[str, str]) -> tuple[Path 
     origin = "the path" if config else CONFIG_VARIABLE
     for path in [named] if named else _usual_places(environ):
         try:
-            return path, path.read_bytes().decode("utf-8-sig")
+            return path, _whole(path).decode("utf-8-sig")
         except (FileNotFoundError, NotADirectoryError):
             if named:
                 advice = f"Correct {origin}, or {_FRESH_FILE}."
@@ -136,6 +137,13 @@ def _read_config(config: Path | None, environ: Mapping[str, str]) -> tuple[Path 
                 f"The configuration {path} is not UTF-8 (byte {error.start}). {advice}"
             ) from error
     return None, ""
+
+
+def _whole(path: Path) -> bytes:
+    """All bytes of a file, of which a device may have no end; /dev/null says that there are no settings."""
+    if (path.is_char_device() or path.is_block_device()) and path.resolve() != Path(os.devnull):
+        raise OSError(None, "it is a device and no file")
+    return path.read_bytes()
 
 
 def user_config(environ: Mapping[str, str]) -> Path:
@@ -252,7 +260,7 @@ def _quoted(key: str, given: Mapping[str, _Given]) -> str:
 def _shown(value: object) -> str:
     """A value on one line of bearable length; Python refuses to print integers of thousands of digits."""
     try:
-        text = render_value(value)
+        text = clean(render_value(value))
     except ValueError:
         return "a huge number"
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"

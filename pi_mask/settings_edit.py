@@ -65,6 +65,7 @@ def replace_file(path: Path, text: str) -> Path | None:
         OutputError: The file cannot be written; the old one is untouched.
     """
     target = path.resolve()
+    _check_file(target)
     part, old = target.with_name(f".{target.name}.part"), target.with_name(target.name + OLD_SUFFIX)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -92,11 +93,19 @@ def check_writable(path: Path) -> None:
     Raises:
         OutputError: The file, or the folder that it would be in, cannot be written to.
     """
-    folder = path.resolve().parent
+    target = path.resolve()
+    _check_file(target)
+    folder = target.parent
     while not folder.exists():
         folder = folder.parent
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{path} cannot be written: {folder} is not yours to write in. {_ADVICE}")
+
+
+def _check_file(target: Path) -> None:
+    """Refuse to put a file in the place of a folder or a device such as /dev/null."""
+    if target.exists() and not target.is_file():
+        raise OutputError(f"{target} is no file. {_ADVICE}")
 
 
 def _section(table: MutableMapping[str, Any], name: str) -> MutableMapping[str, Any]:

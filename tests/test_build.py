@@ -230,8 +230,9 @@ def test_files_and_console_by_name(
     [
         (CameraSettings(kind="files"), "Add --source"),
         (CameraSettings(kind="picamera", source="/dev/video0"), "A Pi camera has a number"),
+        (CameraSettings(kind="picamera", source="rtsp://u:secret@h"), r"not the source 'rtsp://\*\*\*@h'"),
     ],
-    ids=["files", "picamera"],
+    ids=["files", "picamera", "password"],
 )
 def test_an_impossible_source_is_a_usage_error(model: Path, camera: CameraSettings, message: str) -> None:
     """A source that the camera cannot have is refused with advice; the lights are off."""

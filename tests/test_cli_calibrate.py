@@ -318,3 +318,12 @@ def test_a_signal_ends_it_as_ctrl_c_does() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("option", ["--wrong-green-costs", "--seconds", "--pause"])
+def test_nan_is_in_no_range(invoke: Invoke, option: str) -> None:
+    """It compares as neither too small nor too large: a step would never end, a threshold mean nothing."""
+    outcome = invoke("calibrate", option, "nan")
+
+    assert outcome.code == 2
+    assert "'nan' is no finite number" in outcome.err

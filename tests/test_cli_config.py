@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 from pathlib import Path
 
@@ -80,6 +81,28 @@ def test_init_in_a_circle_of_links_is_one_line(invoke: Invoke, tmp_path: Path) -
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (1, "", 1)
     assert outcome.err.endswith("Choose another path.\n")
     assert "This is a bug" not in outcome.err
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_init_replaces_nothing_but_files(invoke: Invoke, tmp_path: Path, kind: str) -> None:
+    """Root could put a file in the place of /dev/null."""
+    path = tmp_path / "there"
+    path.mkdir() if kind == "folder" else os.mkfifo(path)
+
+    outcome = invoke("config", "init", path, "--force")
+
+    assert (outcome.code, outcome.err) == (1, f"Error: {path} is no file. Choose another path.\n")
+    assert not path.is_file()
+
+
+def test_a_device_is_no_configuration(invoke: Invoke) -> None:
+    """Some have no end; /dev/null is how to say that there are no settings."""
+    endless = invoke("config", "check", "/dev/zero")
+    none = invoke("config", "check", "/dev/null")
+
+    assert endless.code == 2
+    assert "The configuration /dev/zero cannot be read (it is a device and no file)" in endless.err
+    assert none.code == 0
 
 
 def test_init_below_a_file_is_one_line(invoke: Invoke, tmp_path: Path) -> None:

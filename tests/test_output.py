@@ -226,6 +226,30 @@ def test_the_folder_of_an_input_is_refused(tmp_path: Path) -> None:
             AnnotatedFiles(source.parent, [path])
 
 
+def test_an_original_behind_a_link_is_not_overwritten(tmp_path: Path) -> None:
+    """A folder of links to the output's own files is what it is: the originals."""
+    real, links = tmp_path / "real", tmp_path / "links"
+    real.mkdir()
+    links.mkdir()
+    write_picture(real / "door.png", plain(RED))
+    (links / "door.png").symlink_to(real / "door.png")
+    before = (real / "door.png").read_bytes()
+
+    with pytest.raises(OutputError, match="would be overwritten"):
+        annotate(real, links)
+
+    assert (real / "door.png").read_bytes() == before
+
+
+def test_a_film_of_one_pixel_is_copied(tmp_path: Path) -> None:
+    """The codec wants two; the files after it are not lost for it."""
+    tiny = tmp_path / "a.gif"
+    header, pixel = b"GIF89a\1\0\1\0\x80\0\0\xff\xff\xff\0\0\0", b",\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
+    tiny.write_bytes(header + pixel)
+
+    assert annotate(tmp_path / "out", tiny) == ["a.mp4"]
+
+
 def test_a_folder_that_cannot_be_made_is_named_at_once(tmp_path: Path) -> None:
     """A file in the way is found before the work begins."""
     (tmp_path / "file").touch()

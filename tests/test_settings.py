@@ -398,3 +398,12 @@ def test_every_setting_says_why(key: str) -> None:
     assert field.description is not None
     assert field.description.endswith(".")
     assert load_settings({key: field.default}, environ={}).settings == Settings()
+
+
+def test_a_password_in_a_refused_value_is_hidden() -> None:
+    """The message goes to the log and to systemd's status."""
+    with pytest.raises(SettingsError) as caught:
+        load_settings({}, environ={"PI_MASK_CAMERA_KIND": "rtsp://door:hunter2@camera/1"})
+
+    assert "hunter2" not in str(caught.value)
+    assert "rtsp://***@camera/1" in str(caught.value)

@@ -167,6 +167,18 @@ def test_what_cannot_be_written_is_refused_early(tmp_path: Path, monkeypatch: py
     check_writable(tmp_path / "mine" / "config.toml")
 
 
+def test_only_files_are_replaced(tmp_path: Path) -> None:
+    """A device such as /dev/null is refused early, and stays what it is."""
+    os.mkfifo(path := tmp_path / "pipe")
+
+    with pytest.raises(OutputError, match="pipe is no file"):
+        check_writable(path)
+    with pytest.raises(OutputError, match="pipe is no file"):
+        replace_file(path, "")
+
+    assert path.is_fifo()
+
+
 def test_what_is_written_is_toml() -> None:
     """The full file of config init takes new values and stays a document with every key once."""
     text = edited(render_toml(Settings()), VALUES, NOTE)

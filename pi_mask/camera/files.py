@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from pi_mask.camera.opencv import bgr_to_rgb, cv2
 from pi_mask.camera.picture import PICTURE_SUFFIXES, decode_picture
 from pi_mask.errors import CameraError, InputError
+from pi_mask.redaction import clean
 from pi_mask.types import Frame
 
 if TYPE_CHECKING:
@@ -173,6 +174,8 @@ class _Video:
                 f"{path} cannot be opened: it is truncated or no video. Copy it again, or convert it to MP4."
             )
         self.path = path
+        # OpenCV 4.11, a Raspberry Pi's, leaves pictures as they are stored unless it is told.
+        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         stated = self._capture.get(cv2.CAP_PROP_FPS)
         self.step_s = 1.0 / _frame_rate(stated)
         # Where the rate is none, the number of frames is none either: it is made from rate and duration.
@@ -236,7 +239,9 @@ def _files_of(source: Path, *, is_alone: bool) -> list[Path]:
     try:
         files = _found(source)
     except OSError as error:  # of a folder that may not be searched, or too long a name
-        raise InputError(f"{source} cannot be reached: {error.strerror}. Check the path.") from error
+        raise InputError(
+            f"{clean(str(source))} cannot be reached: {error.strerror}. Check the path."
+        ) from error
     if is_alone and not files:
         raise _holds_nothing(source)
     return files or [source]
@@ -247,7 +252,7 @@ def _found(source: Path) -> list[Path]:
         return [source]
     if not source.is_dir():
         problem = "is neither a file nor a folder" if source.exists() else "does not exist"
-        raise InputError(f"{source} {problem}. Check the path.")
+        raise InputError(f"{clean(str(source))} {problem}. Check the path.")
     try:
         return sorted(entry for entry in source.iterdir() if _is_shown(entry))
     except OSError as error:

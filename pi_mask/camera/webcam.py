@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import re
 import sys
 import threading
 import time
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pi_mask.camera.opencv import bgr_to_rgb, cv2
 from pi_mask.errors import CameraError, CameraTimeout
+from pi_mask.redaction import clean
 from pi_mask.types import Frame
 
 if TYPE_CHECKING:
@@ -200,10 +200,7 @@ class _Device:
     @property
     def name(self) -> str:
         """The source without passwords: cameras take them before an "@", in the query or path."""
-        if not self._is_url:
-            return self.source
-        hidden = re.sub(r"\?.*", "?***", re.sub(r"://.*@", "://***@", self.source))
-        return re.sub(r"((?:passw|pwd|secret|token)\w*[=:]).*", r"\1***", hidden, flags=re.IGNORECASE)
+        return clean(self.source)
 
     def open(self) -> cv2.VideoCapture | None:
         """An opened capture, or None."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pi_mask.commands.options import Given, json_option
+from pi_mask.commands.options import FiniteRange, Given, json_option
 from pi_mask.commands.streams import configure_logging, is_somebody_there, progress, say, tell
 from pi_mask.commands.watching import (
     AtDoor,
@@ -69,7 +69,7 @@ class _Wish:
 )
 @click.option(
     "--wrong-green-costs",
-    type=click.FloatRange(1, 1000),
+    type=FiniteRange(1, 1000),
     default=5.0,
     show_default=True,
     help="What a wrong green costs, in wrong reds.",

@@ -39,12 +39,17 @@ def init(path: Path | None, *, force: bool) -> None:
 
     target = path or user_config(os.environ)
     try:
+        # Links in a circle are an error here; resolve() itself takes them from Python 3.13 on.
+        with suppress(FileNotFoundError, NotADirectoryError):
+            target.stat()
         target = target.resolve()
         is_there = target.exists()
-    except (OSError, RuntimeError) as error:  # of links in a circle, until Python 3.13
+    except (OSError, RuntimeError) as error:
         raise OutputError(f"{target} cannot be reached: {error}. Choose another path.") from error
     if is_there and not force:
         raise OutputError(f"{target} exists. Choose another path, or replace it with --force.")
+    if is_there and not target.is_file():
+        raise OutputError(f"{target} is no file. Choose another path.")
     _write(target, render_toml(Settings()))
     say(f"{target} is written.")
 

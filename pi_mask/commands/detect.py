@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     "--output",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Write annotated copies into this folder: pictures under their names, videos as MP4.",
+    help="Write annotated copies into this folder: pictures under their names, videos as MP4. Files of these "
+    "names there are replaced.",
 )
 @json_option
 def detect(given: Given, paths: tuple[Path, ...], output: Path | None, *, as_json: bool) -> None:

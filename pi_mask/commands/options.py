@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -15,6 +16,18 @@ from pi_mask.errors import UsageError
 
 if TYPE_CHECKING:
     from pi_mask.settings import LoadedSettings, ModelSettings
+
+
+class FiniteRange(click.FloatRange):
+    """A range that "nan" is not in, which compares as neither too small nor too large."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401 as click has it
+        """A finite number within the range."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no finite number.", param, ctx)
+        return number
+
 
 _Command: TypeAlias = Callable[..., None]
 _Decorator: TypeAlias = Callable[[_Command], _Command]

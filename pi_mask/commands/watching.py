@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from pi_mask.commands.options import Preset, settings_options
+from pi_mask.commands.options import FiniteRange, Preset, settings_options
 from pi_mask.commands.run import DESKTOP
 from pi_mask.commands.streams import clear_line, is_on_terminal, tell
 from pi_mask.errors import UsageError
@@ -125,8 +125,8 @@ def door_options(function: Callable[..., None]) -> Callable[..., None]:
     return decorated
 
 
-_UP_TO_2_MINUTES = click.FloatRange(0, 120)
-_SOME_SECONDS = click.FloatRange(3, 120)
+_UP_TO_2_MINUTES = FiniteRange(0, 120)
+_SOME_SECONDS = FiniteRange(3, 120)
 
 
 class AtDoor:

@@ -17,9 +17,9 @@ from typing import IO, Final
 from pi_mask.doctor.ask import ask
 from pi_mask.doctor.base import Result
 from pi_mask.doctor.machine import UNIT
-from pi_mask.doctor.redaction import clean_home, clean_lines
 from pi_mask.doctor.report import report_json, result_lines, setting_line, summary_line
 from pi_mask.errors import OutputError, SettingsError, UsageError
+from pi_mask.redaction import clean_home, clean_lines
 from pi_mask.settings import LoadedSettings
 
 JOURNAL_LINES: Final = 500

@@ -22,12 +22,12 @@ from pi_mask.doctor.machine import Machine
 from pi_mask.doctor.model import check_model, check_runtime
 from pi_mask.doctor.pins import check_pins
 from pi_mask.doctor.power import check_power, check_temperature
-from pi_mask.doctor.redaction import clean
 from pi_mask.doctor.rights import check_rights
 from pi_mask.doctor.service import check_service
 from pi_mask.doctor.storage import check_disk
 from pi_mask.doctor.system import check_system
 from pi_mask.errors import SettingsError
+from pi_mask.redaction import clean
 from pi_mask.settings import LoadedSettings, Settings
 
 MachineCheck: TypeAlias = Callable[[Machine], Iterable[Result]]

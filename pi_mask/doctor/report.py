@@ -9,8 +9,8 @@ from pi_mask import __version__
 from pi_mask.doctor.base import Result, Status
 from pi_mask.doctor.config import changed
 from pi_mask.doctor.examination import NAMES, exit_code
-from pi_mask.doctor.redaction import clean, clean_value
 from pi_mask.errors import SettingsError
+from pi_mask.redaction import clean, clean_value
 from pi_mask.report import json_line, printable
 from pi_mask.settings import LoadedSettings, render_value, value_of
 

@@ -408,3 +408,9 @@ def test_foreign_messages_pass(capfd: pytest.CaptureFixture[str]) -> None:
 
     assert messages == ["libpng warning: odd"]
     assert capfd.readouterr().err == "somebody else's line\n"
+
+
+def test_a_password_in_a_source_is_hidden() -> None:
+    """Somebody forgot --camera webcam."""
+    with pytest.raises(InputError, match=r"^rtsp:/\*\*\*@camera/1 does not exist"):
+        FilesCamera([Path("rtsp://door:hunter2@camera/1")])

@@ -194,7 +194,9 @@ def test_unreachable_stream(network_camera: NetworkCamera, capfd: pytest.Capture
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("secret", ["user=me_password=abc_channel=1.sdp", "cam/pwd:abc/1", "x?Token=abc"])
+@pytest.mark.parametrize(
+    "secret", ["user=me_password=abc_channel=1.sdp", "cam/pwd:abc/1", "x?Token=abc", "user=me&pass=abc"]
+)
 def test_password_in_a_path_is_nowhere(secret: str) -> None:
     """Some cameras want it there."""
     with pytest.raises(CameraError, match=r"^Cannot open the stream rtsp://127\.0\.0\.1:1/") as caught:

@@ -21,6 +21,7 @@ from tests.install.stand_ins import SOURCE, Computer
         (["--no-service", "--hardware-watchdog"], "--hardware-watchdog guards the service"),
         (["--offline"], "--offline needs a folder"),
         (["--download="], "--download needs a folder"),
+        (["--download", "--dry-run"], "--download needs a folder"),
         (["--offline", "nowhere"], "nowhere is no folder that --download has filled"),
         (["--no-corral"], "Unknown option: --no-corral"),
         (["upgrade"], "Unknown option: upgrade"),

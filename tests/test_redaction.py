@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pi_mask.doctor.redaction import clean, clean_home, clean_lines, clean_value
+from pi_mask.redaction import clean, clean_home, clean_lines, clean_value
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,9 @@ from pi_mask.doctor.redaction import clean, clean_home, clean_lines, clean_value
         ("rtsp://door:hunt/er@2@camera/1", "rtsp://***@camera/1"),
         ("rtsp:/door:hunter2@camera/1", "rtsp:/***@camera/1"),
         ("http://camera/video?user=door&pwd=hunter2 is", "http://camera/video?*** is"),
-        ("rtsp://camera/user=door&password=hunter2&channel=1", "rtsp://camera/user=door&password= ***"),
+        ("rtsp://camera/user=door&password=hunter2&channel=1", "rtsp://camera/user=door&password=***"),
+        ("rtsp://camera/user=door&pwd=hunter2&channel=1", "rtsp://camera/user=door&pwd=***"),
+        ("rtsp://camera/user=door&pass=hunter2", "rtsp://camera/user=door&pass=***"),
         ("two: http://a:b@c/ and http://d:e@f/", "two: http://***@f/"),
         ("api_key = hunter2", "api_key = ***"),
         ('"API-Key": "hunter2"', '"API-Key": ***'),

@@ -9,13 +9,16 @@ from typing import Final
 HIDDEN: Final = "***"
 
 _SECRET_NAME: Final = re.compile(
-    r"passw|passphrase|secret|token|api[_-]?key|private[_-]?key|credential|authorization", re.IGNORECASE
+    r"\bpass\b|passw|passphrase|pwd|secret|token|api[_-]?key|private[_-]?key|credential|authorization",
+    re.IGNORECASE,
 )
 # Greedy, for a password may hold "/" and "@" itself; ":/" alone, because pathlib folds slashes.
 _USERINFO: Final = re.compile(r"(:/+).*@", re.DOTALL)
 _QUERY: Final = re.compile(r"(:/+[^\s?]+)\?\S*")
 _HOMES: Final = re.compile(r"(/(?:home|Users)/)[^/\s\"']+")
-_ASSIGNMENT: Final = re.compile(rf"([\w.-]*(?:{_SECRET_NAME.pattern})[\w.-]*[\"']?\s*[:=]).*", re.IGNORECASE)
+_ASSIGNMENT: Final = re.compile(
+    rf"([\w.-]*(?:{_SECRET_NAME.pattern})[\w.-]*[\"']?\s*[:=]\s*).*", re.IGNORECASE
+)
 
 
 def clean(text: str) -> str:
@@ -25,7 +28,7 @@ def clean(text: str) -> str:
     """
     text = _USERINFO.sub(rf"\1{HIDDEN}@", text)
     text = _QUERY.sub(rf"\1?{HIDDEN}", text)
-    return _ASSIGNMENT.sub(rf"\1 {HIDDEN}", text)
+    return _ASSIGNMENT.sub(rf"\1{HIDDEN}", text)
 
 
 def clean_home(text: str) -> str:
