@@ -51,7 +51,8 @@ def decode_picture(path: Path) -> Image:
         image = _decode(path, np.frombuffer(data, np.uint8), may_be_transparent=not is_jpeg)
     damage = next((line for line in messages if _DAMAGED_JPEG.search(line)), "")
     if image is None and _is_known_kind(path):
-        raise InputError(f"{path} is truncated or damaged{_because(messages)}. Copy the file again.")
+        advice = "Copy the file again, or save it as JPEG."
+        raise InputError(f"{path} is truncated or damaged{_because(messages)}. {advice}")
     if image is None:
         raise InputError(f"{path} is no picture that can be read. Save it as JPEG or PNG, or leave it out.")
     if damage:
