@@ -53,7 +53,8 @@ def correlation(x: Tensor, y: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _widths(network: DetectionNetwork) -> list[int]:
-    was_training = network.training
+    modes = {module: module.training for module in network.modules()}
     pyramid = network.eval().pyramid(torch.zeros(1, 3, _TRACED_SIZE, _TRACED_SIZE))
-    network.train(was_training)
+    for module, mode in modes.items():  # frozen parts stay as they are: train() would wake them
+        module.training = mode
     return [x.shape[1] for x in pyramid]

@@ -173,6 +173,10 @@ def draw_static(size: int, rng: Generator) -> NDArray[np.uint8]:
     return cv2.resize(np.ascontiguousarray(grain), (size, size), interpolation=how)  # type: ignore[return-value]
 
 
+_MOST_COVERED = 1 / 3
+"""Of a face, in the shade of another one's cover."""
+
+
 def hide_parts(
     image: NDArray[np.uint8],
     boxes: NDArray[np.float32],
@@ -182,7 +186,8 @@ def hide_parts(
 ) -> None:
     """Put something before one side or the top of some faces: a door's frame, a neighbour, a lamp.
 
-    The lower half is never covered from one edge to the other: nobody could tell the label then.
+    The lower half is never covered from one edge to the other: nobody could tell the label then. What would
+    cover much of another face stays away.
 
     Args:
         image: H × W × 3 RGB, changed in place.
@@ -192,14 +197,24 @@ def hide_parts(
         rng: The same numbers hide the same.
     """
     size = np.array(image.shape[1::-1])
-    for box in boxes[(labels >= 0) & (rng.random(len(labels)) < probability)]:
-        cover = _cover(box, rng).round().clip(0, np.tile(size, 2)).astype(int)
+    for index in np.flatnonzero((labels >= 0) & (rng.random(len(labels)) < probability)):
+        cover = _cover(boxes[index], rng).round().clip(0, np.tile(size, 2)).astype(int)
+        if (_covered(np.delete(boxes, index, 0), cover) > _MOST_COVERED).any():
+            continue
         (left, top), (width, height) = cover[:2], cover[2:] - cover[:2]
         if min(width, height) > 0:
             x, y = rng.integers(0, size - (width, height) + 1)
             holds_face = ((boxes[:, :2] < (x + width, y + height)) & (boxes[:, 2:] > (x, y))).all(1).any()
             other = rng.integers(0, 256, 3) if holds_face else image[y : y + height, x : x + width].copy()
             image[top : top + height, left : left + width] = other
+
+
+def _covered(boxes: NDArray[np.float32], cover: NDArray[np.int_]) -> NDArray[np.float64]:
+    """Share of each box that lies behind a cover."""
+    shared = np.minimum(boxes[:, 2:], cover[2:]) - np.maximum(boxes[:, :2], cover[:2])
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6)
+    shares: NDArray[np.float64] = (shared.clip(0) / sides).prod(1)
+    return shares
 
 
 def _cover(box: NDArray[np.float32], rng: Generator) -> NDArray[np.float64]:

@@ -24,7 +24,8 @@ from training.drawn import NAMES, write_voc
 from training.edgetpu.__main__ import report
 from training.importers import __main__ as importers
 from training.networks.registry import DEFAULT_NETWORK, NETWORKS
-from training.train import Run, train
+from training.run_folder import Run
+from training.train import train
 from training.trainee import Config
 
 _VALIDATION_PICTURES = 8

@@ -10,8 +10,6 @@ tuned on.
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,14 +21,15 @@ import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
-from lightning.pytorch.utilities import rank_zero_only
 from torch.utils.data import DataLoader, TensorDataset
 
+from pi_mask.commands.options import FiniteRange
 from pi_mask.errors import ModelError, UsageError
 from training.annotations import read_json
 from training.augment import parse_augment
 from training.command import Command, InputSide
 from training.data import TrainingSet, collate, load_coco
+from training.fitting import WholeCheckpoints, fit
 from training.loss import LossConfig
 from training.networks.base import DetectionNetwork
 from training.networks.imagenet import imagenet_weights
@@ -38,10 +37,8 @@ from training.networks.registry import DEFAULT_NETWORK, NETWORKS, load_checkpoin
 from training.networks.ssd import SsdMobileNetV2
 from training.networks.yolov5 import YoloV5
 from training.precision import PRECISIONS, native_precision
-from training.provenance import provenance, with_parents
+from training.run_folder import Run, first_epoch, log_folder, write_record
 from training.trainee import Config, Trainee
-
-RECORD = "run.json"
 
 
 class EpochPlan(Callback):
@@ -74,35 +71,6 @@ def _one_thread(_worker: int) -> None:
     cv2.setNumThreads(0)
 
 
-@dataclass(frozen=True)
-class Run:
-    """Where a run reads and writes.
-
-    Attributes:
-        data: COCO annotations to train on.
-        val: COCO annotations to measure on.
-        output: Folder for checkpoints, log and record.
-        start: Checkpoint whose weights to start from, in place of ImageNet's or none.
-        teacher: Checkpoint of a trained network whose view the trained one shall share.
-        resume: Go on from the output folder's ``last.ckpt``.
-        anchors: JSON file with a key "anchors": per level the width and height of each, pixels.
-    """
-
-    data: Path
-    val: Path
-    output: Path
-    start: Path | None = None
-    teacher: Path | None = None
-    resume: bool = False
-    anchors: Path | None = None
-
-    @property
-    def last(self) -> Path | None:
-        """The checkpoint to resume from, where there is one."""
-        path = self.output / "last.ckpt"
-        return path if self.resume and path.exists() else None
-
-
 def build_network(config: Config, run: Run) -> DetectionNetwork:
     """The network with its first weights: resumed, another run's, ImageNet's, or random.
 
@@ -115,32 +83,14 @@ def build_network(config: Config, run: Run) -> DetectionNetwork:
             raise ModelError(f"{run.last} holds a {resumed.name}. Resume with --network {resumed.name}.")
         return resumed.network.train()
     if run.start is not None:
-        return start_from(config.network, load_checkpoint(run.start))
-    network = NETWORKS[config.network]()
-    if isinstance(network, SsdMobileNetV2) and network.takes_imagenet:
-        network.backbone.load_imagenet(torch.load(imagenet_weights(), weights_only=True))
+        network = start_from(config.network, load_checkpoint(run.start))
+    else:
+        network = NETWORKS[config.network]()
+        if isinstance(network, SsdMobileNetV2) and network.takes_imagenet:
+            network.backbone.load_imagenet(torch.load(imagenet_weights(), weights_only=True))
     if run.anchors is not None:
         _set_anchors(network, run.anchors)
     return network
-
-
-def _first_epoch(config: Config, run: Run) -> int:
-    """Number of the epoch that a run begins with.
-
-    Raises:
-        UsageError: It is to be resumed with another schedule: the learning rate would rise again.
-    """
-    if run.last is None:
-        return 0
-    begun = read_json(run.output / RECORD)["config"]
-    for name in ("epochs", "batch", "learning_rate"):
-        if begun[name] != getattr(config, name):
-            option = f"--{name.replace('_', '-')}"
-            raise UsageError(
-                f"{run.output} was begun with {option} {begun[name]}. Resume it with that, or begin a new "
-                f"schedule from its weights: --start {run.last} and another --output."
-            )
-    return int(torch.load(run.last, weights_only=False)["epoch"]) + 1
 
 
 def _set_anchors(network: DetectionNetwork, file: Path) -> None:
@@ -153,15 +103,6 @@ def _set_anchors(network: DetectionNetwork, file: Path) -> None:
         raise UsageError(
             f'{file} holds no anchors for three levels. Give {{"anchors": [[[width, height], …], …]}}.'
         ) from error
-
-
-@rank_zero_only
-def _write_record(config: Config, run: Run) -> None:
-    """Write what this run came from, and what its first weights and its teacher came from."""
-    given = {"start": run.start, "teacher": run.teacher}
-    parents = {part: checkpoint for part, checkpoint in given.items() if checkpoint is not None}
-    record = with_parents(provenance(asdict(config), [run.data, run.val]), **parents)
-    (run.output / RECORD).write_text(json.dumps(record, indent=2) + "\n")
 
 
 def train(config: Config, run: Run) -> DetectionNetwork:
@@ -181,9 +122,9 @@ def train(config: Config, run: Run) -> DetectionNetwork:
         load_coco(run.data), config.size, config.augment, config.incorrect_weight, config.seed
     )
     warmup = config.warmup(_steps(config, len(pictures)))
-    plan = EpochPlan(pictures, config, _first_epoch(config, run))
-    run.output.mkdir(parents=True, exist_ok=True)
-    _write_record(config, run)
+    plan = EpochPlan(pictures, config, first_epoch(config, run))
+    if run.last is None:
+        write_record(config, run)
     loader = DataLoader(
         pictures,
         config.batch,
@@ -197,7 +138,7 @@ def train(config: Config, run: Run) -> DetectionNetwork:
     once: DataLoader[Any] = DataLoader(TensorDataset(torch.zeros(1)))
     trainer = _trainer(config, run.output, plan, warmup)
     # Only our own checkpoints are read; Lightning's hold more than tensors.
-    trainer.fit(trainee, loader, once, ckpt_path=run.last, weights_only=False)
+    fit(trainer, trainee, loader, once, ckpt_path=run.last, weights_only=False)
     return network
 
 
@@ -213,14 +154,8 @@ def _steps(config: Config, pictures: int) -> int:
     return config.epochs * (each // config.batch)
 
 
-def _log_folder(output: Path) -> str:
-    """A folder of its own for each start: the CSV logger deletes what it finds."""
-    taken = sum(path.is_dir() for path in output.glob("log*"))
-    return f"log{taken + 1}" if taken else "log"
-
-
 def _trainer(config: Config, output: Path, plan: EpochPlan, warmup: int) -> lightning.Trainer:
-    log = _log_folder(output)
+    log = log_folder(output)
     # Half an hour: only one machine may still be reading its pictures.
     several = DDPStrategy(timeout=timedelta(minutes=30))
     return lightning.Trainer(
@@ -231,9 +166,10 @@ def _trainer(config: Config, output: Path, plan: EpochPlan, warmup: int) -> ligh
         num_nodes=config.nodes,
         precision=PRECISIONS[config.precision],
         gradient_clip_val=10.0,
+        plugins=[WholeCheckpoints()],
         logger=[CSVLogger(output, "", log), TensorBoardLogger(output, "", log)],
         callbacks=[
-            ModelCheckpoint(output, "best", monitor="val/mAP50", mode="max"),
+            ModelCheckpoint(output, "best", monitor="val/mAP50", mode="max", enable_version_counter=False),
             ModelCheckpoint(output, "last", save_on_train_epoch_end=True, enable_version_counter=False),
             # Left to itself it would stay on the CPU, where the network is at its start.
             EMAWeightAveraging(config.accelerator, decay=config.ema_decay, update_starting_at_step=warmup),
@@ -285,7 +221,7 @@ _POSITIVE = click.IntRange(min=1)
 @click.option("--batch", type=_POSITIVE, default=Config.batch, show_default=True, help="A process.")
 @click.option(
     "--learning-rate",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     default=Config.learning_rate,
     show_default=True,
 )
@@ -337,14 +273,14 @@ _POSITIVE = click.IntRange(min=1)
 )
 @click.option(
     "--incorrect-weight",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=Config.incorrect_weight,
     show_default=True,
     help="How much more often pictures with a wrongly worn mask are drawn.",
 )
 @click.option(
     "--two-class-weight",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     default=LossConfig().two_class_weight,
     show_default=True,
     help='What a source that knows no "incorrect" is believed when it says that a face is not.',

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pi_mask.detector import place
-from pi_mask.errors import UsageError
+from pi_mask.errors import InputError, UsageError
 from pi_mask.overlay import draw
 from pi_mask.types import Detection
 from training.augment import AugmentConfig
@@ -115,6 +115,10 @@ class Trainee(lightning.LightningModule):
         if self.distillation is not None:
             parts["distillation"] = self.config.distillation_weight * self.distillation(pixels, pyramid)
             parts["loss"] = parts["loss"] + parts["distillation"]
+        if not torch.isfinite(parts["loss"]):
+            raise InputError(
+                "The loss is no number any more. Lower --learning-rate, or go on from an earlier checkpoint."
+            )
         self.log_dict({f"train/{name}": value for name, value in parts.items()}, prog_bar=True)
         return parts["loss"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from training.train import EpochPlan, Run, train
+from training.run_folder import Run
+from training.train import EpochPlan, train
 from training.trainee import Config
 
 

@@ -14,7 +14,8 @@ from pi_mask.types import BoundingBox, MaskLabel
 from training.anchors import Config, choose, compare, fit, ious, letterboxed_sizes, main, varied
 from training.annotations import AnnotatedImage, Face, write_annotations
 from training.networks.yolov5 import DEFAULT_ANCHORS, YoloV5
-from training.train import Run, build_network
+from training.run_folder import Run
+from training.train import build_network
 from training.trainee import Config as TrainConfig
 
 

@@ -17,8 +17,9 @@ from tests.training.colour_data import save_data
 from tests.training.power_cut import train_first_epoch
 from training.distil import Distillation, correlation
 from training.networks.registry import NETWORKS, Checkpoint, load_checkpoint, save_checkpoint
-from training.train import Run, train
-from training.trainee import Config
+from training.run_folder import Run
+from training.train import train
+from training.trainee import Config, part_of
 
 NANO = "ssd_mobilenet_v2_nano"
 
@@ -88,3 +89,15 @@ def test_a_taught_run_is_a_run_like_any_other(tmp_path: Path, monkeypatch: pytes
     assert torch.load(run.output / "last.ckpt", weights_only=False)["epoch"] == 1
     record = json.loads((run.output / "run.json").read_text())
     assert record["ancestors"] == {record["teacher"]: {"file": "teacher.ckpt"}}
+
+
+def test_a_frozen_part_sleeps_on() -> None:
+    """Looking at a student's widths leaves each part its mode: a frozen batch norm learns nothing."""
+    student, teacher = NETWORKS["yolov5n"](), NETWORKS["yolov5n"]()
+    student.train()
+    part_of(student, "stage2").eval()
+
+    Distillation(student, teacher)
+
+    assert not any(module.training for module in part_of(student, "stage2").modules())
+    assert part_of(student, "stage3").training

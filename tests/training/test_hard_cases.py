@@ -272,3 +272,17 @@ def test_a_sheet_without_faces_is_refused(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["--data", str(data), "--output", str(tmp_path / "sheet.png")])
 
     assert (result.exit_code, result.output.startswith("Error: No face can be drawn on")) == (2, True)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_cover_leaves_the_neighbours_label_in_view(seed: int) -> None:
+    """What hides one face covers at most a third of another, which keeps its label."""
+    boxes = np.array([[40, 40, 100, 110], [90, 45, 120, 80], [20, 50, 42, 80], [50, 20, 80, 42]], np.float32)
+    plain = np.random.default_rng(seed).integers(0, 256, (160, 160, 3)).astype(np.uint8)
+
+    made = plain.copy()
+    hide_parts(made, boxes, np.array([BARE, IGNORED, IGNORED, IGNORED]), 1.0, np.random.default_rng(seed))
+
+    changed = (made != plain).any(-1)
+    for left, top, right, bottom in boxes[1:].astype(int):
+        assert changed[top:bottom, left:right].mean() <= 0.36

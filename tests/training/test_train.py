@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from click.testing import CliRunner
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from pi_mask.errors import UsageError
+from pi_mask.errors import InputError, ModelError, OutputError, UsageError
 from pi_mask.types import MaskLabel
 from tests.training.colour_data import save_data
 from tests.training.power_cut import train_first_epoch
+from training.augment import AugmentConfig
 from training.data import TrainingSet, load_coco
+from training.fitting import WholeCheckpoints
 from training.networks.registry import NETWORKS, Checkpoint, load_checkpoint, save_checkpoint
 from training.networks.yolov5 import YoloV5
-from training.train import EpochPlan, Run, _first_epoch, build_network, main, train
-from training.trainee import Config
+from training.run_folder import Run, first_epoch
+from training.train import EpochPlan, build_network, main, train
+from training.trainee import Config, Trainee
 
 # These come from Lightning and are as they should be in so short a run.
 pytestmark = [
@@ -94,7 +99,9 @@ def test_another_schedule_is_not_resumed(data: Path, tmp_path: Path) -> None:
     train(Config(network=NANO, epochs=1, **SHORT), run)
     record = (run.output / "run.json").read_text()
 
-    with pytest.raises(UsageError, match=r"was begun with --epochs 1\. Resume it with that, or .*--start"):
+    with pytest.raises(
+        UsageError, match=r"was begun with another --epochs: 1\. Resume it with that, or .*--start"
+    ):
         train(Config(network=NANO, epochs=2, **SHORT), Run(data, data, run.output, resume=True))
 
     assert (run.output / "run.json").read_text() == record
@@ -126,8 +133,8 @@ def test_the_first_epoch_is_as_planned_in_a_process_of_its_own(data: Path, tmp_p
     last = {"epoch": 4}
     torch.save(last, tmp_path / "last.ckpt")
     (tmp_path / "run.json").write_text(json.dumps({"config": asdict(config)}))
-    assert _first_epoch(config, Run(data, data, tmp_path, resume=True)) == 5
-    assert _first_epoch(config, Run(data, data, tmp_path)) == 0
+    assert first_epoch(config, Run(data, data, tmp_path, resume=True)) == 5
+    assert first_epoch(config, Run(data, data, tmp_path / "other")) == 0
 
 
 def test_two_processes_end_with_the_same_weights(data: Path) -> None:
@@ -253,3 +260,108 @@ def test_other_networks_are_not_resumed_nor_started_from(data: Path, tmp_path: P
     code, line = refusal(*files, "--output", tmp_path / "new", "--start", output / "last.ckpt")
     assert code == 4
     assert line.startswith("Error: A YoloV5n cannot start from a SsdMobileNetV2Nano: they have other layers.")
+
+
+@pytest.mark.parametrize(
+    ("change", "option"),
+    [
+        ({"size": 96}, "--size: 64"),
+        ({"frozen": ("backbone",)}, "--freeze"),
+        ({"augment": AugmentConfig(grey=0.5)}, "--augment"),
+        ({"devices": 2}, "--devices: 1"),
+    ],
+)
+def test_a_run_goes_on_as_it_was_begun(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], option: str
+) -> None:
+    """Other pictures, parts or processes in the middle would spoil its schedule, or end in a traceback."""
+    run, config = Run(data, data, tmp_path / "run"), Config(network=NANO, epochs=2, **SHORT)
+    train_first_epoch(config, run, monkeypatch)
+    again = replace(run, resume=True)
+
+    with pytest.raises(UsageError, match=f"begun with another {option}"):
+        train(replace(config, **change), again)
+    with pytest.raises(UsageError, match="begun with another --teacher"):
+        first_epoch(config, replace(again, teacher=run.output / "last.ckpt"))
+    with pytest.raises(UsageError, match=r"holds a run\. Go on with it: --resume"):
+        train(config, run)
+    assert first_epoch(replace(config, val_every_epochs=3, workers=2), again) == 1
+
+
+def test_a_loss_that_is_no_number_ends_the_run(data: Path, tmp_path: Path) -> None:
+    """Its weights would be written over the last good ones."""
+    torch.manual_seed(0)
+    config = Config(network=NANO, epochs=3, learning_rate=1e9, **SHORT)
+
+    with pytest.raises(InputError, match="The loss is no number any more"):
+        train(config, Run(data, data, tmp_path / "run"))
+
+
+def test_an_interrupted_run_is_an_interruption(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C ends with code 130, as everywhere; a full disk with one line."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    config = Config(network=NANO, epochs=1, **SHORT)
+    monkeypatch.setattr(Trainee, "training_step", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, Run(data, data, tmp_path / "one"))
+    monkeypatch.setattr(Trainee, "training_step", full)
+    with pytest.raises(OutputError, match="The run cannot be written: No space left on device"):
+        train(config, Run(data, data, tmp_path / "two"))
+
+
+def test_a_checkpoint_that_is_cut_off_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is written beside its place, whatever file system /tmp is on."""
+    path = tmp_path / "last.ckpt"
+    WholeCheckpoints().save_checkpoint({"epoch": 1}, path)
+
+    def cut(_self: object, _checkpoint: object, where: Path, _options: object = None) -> None:
+        Path(where).write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TorchCheckpointIO, "save_checkpoint", cut)
+    with pytest.raises(KeyboardInterrupt):
+        WholeCheckpoints().save_checkpoint({"epoch": 2}, path)
+
+    assert torch.load(path, weights_only=False) == {"epoch": 1}
+
+
+def test_anchors_are_set_on_weights_to_start_from(tmp_path: Path) -> None:
+    """A run that goes on may get others."""
+    anchors = [[[5.0, 6.0]] * 3, [[30.0, 40.0]] * 3, [[90.0, 120.0]] * 3]
+    file, start = tmp_path / "anchors.json", tmp_path / "n.ckpt"
+    file.write_text(json.dumps({"anchors": anchors}))
+    save_checkpoint(Checkpoint("yolov5n", 64, NETWORKS["yolov5n"]()), start)
+
+    network = build_network(
+        Config(network="yolov5n"), Run(file, file, tmp_path / "run", start=start, anchors=file)
+    )
+
+    assert isinstance(network, YoloV5)
+    assert [[list(each) for each in level] for level in network.level_anchors()] == anchors
+
+
+@pytest.mark.parametrize("content", [torch.zeros(3), {"state_dict": None}, {"epoch": 1}])
+def test_other_pickles_are_no_checkpoint(tmp_path: Path, content: object) -> None:
+    """Any other project's file is one line."""
+    torch.save(content, tmp_path / "other.pt")
+
+    with pytest.raises(ModelError, match=r"other\.pt is no checkpoint"):
+        load_checkpoint(tmp_path / "other.pt")
+
+
+def test_a_pickle_of_code_that_is_not_here_is_no_checkpoint(tmp_path: Path) -> None:
+    """As other projects' are, whose classes lie in modules of theirs."""
+    (tmp_path / "other.pt").write_bytes(b"cnot_here.models\nModel\n.")
+
+    with pytest.raises(ModelError, match=r"other\.pt is no checkpoint"):
+        load_checkpoint(tmp_path / "other.pt")

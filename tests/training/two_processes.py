@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from training.train import Run, train
+from training.run_folder import Run
+from training.train import train
 from training.trainee import Config
 
 

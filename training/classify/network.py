@@ -16,7 +16,18 @@ SIDE = 96
 """Of the input in pixels: three cells of stride 32 across."""
 
 
-_UNREADABLE = (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError)
+_UNREADABLE = (
+    OSError,
+    RuntimeError,
+    KeyError,
+    TypeError,
+    ValueError,
+    EOFError,
+    ImportError,
+    IndexError,
+    AttributeError,
+    pickle.UnpicklingError,
+)
 
 
 class FaceClassifier(nn.Module):

@@ -28,10 +28,12 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 from torch.utils.data import DataLoader
 
+from pi_mask.errors import InputError, OutputError
 from training.classify.crops import CropConfig, Face, FaceCrops, cut_faces, face_crop
 from training.classify.network import SIDE, FaceClassifier
 from training.command import Command
 from training.data import LABELS, load_coco
+from training.fitting import fit as fit_whole
 from training.loss import LossConfig, label_weights
 from training.manifests import write_whole
 from training.networks.imagenet import imagenet_weights
@@ -113,7 +115,7 @@ def fit(config: Config, faces: Sequence[Face], network: FaceClassifier, output: 
         enable_model_summary=False,
     )
     learner = Learner(config, network)
-    trainer.fit(learner, loader)
+    fit_whole(trainer, learner, loader)
     trainer.save_checkpoint(output / "last.ckpt")
     return network.eval()
 
@@ -154,8 +156,13 @@ def to_int8(network: FaceClassifier, faces: Sequence[Face], config: Config) -> b
 def main(data: Path, val: Path, output: Path, epochs: int) -> None:
     """Train the face classifier on the faces of COCO annotations."""
     config = Config(epochs=epochs)
-    output.mkdir(parents=True, exist_ok=True)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{output} cannot be made: {error.strerror}. Choose another --output.") from error
     faces, unseen = (cut_faces(load_coco(path), config.crops.min_side_px) for path in (data, val))
+    if not faces:
+        raise InputError(f"No face in {data} is large enough. Add pictures with faces.")
     network = FaceClassifier()
     network.features.load_imagenet(torch.load(imagenet_weights(), weights_only=True))
     network = fit(config, faces, network, output)

@@ -36,6 +36,10 @@ _UNREADABLE = (
     TypeError,
     ValueError,
     EOFError,
+    # What pickles of other projects, or of something else, end in.
+    ImportError,
+    IndexError,
+    AttributeError,
     pickle.UnpicklingError,
     SafetensorError,
 )
@@ -91,7 +95,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     try:
         content = _read_published(path) if path.suffix == _PUBLISHED else _read_own(path)
-        state = content["state_dict"]
+        state = dict(content["state_dict"])
     except _UNREADABLE as error:
         raise ModelError(
             f"{path} is no checkpoint. Give a .ckpt of training.train, or a file of training/weights."
