@@ -47,6 +47,8 @@ class HardCaseConfig:
 
 MIN_SIDE_PX = 40.0
 """Of a face in its source; below, the drawing is no more than a few dots."""
+_MOST_COVERED = 1 / 3
+"""Of a face, in the shade of another one's cover."""
 _FRONTAL = (0.62, 0.98)
 """Width by height; heads turned to the side, or up and down, are outside."""
 
@@ -171,10 +173,6 @@ def draw_static(size: int, rng: Generator) -> NDArray[np.uint8]:
     grain = np.broadcast_to(noise.clip(0, 255).astype(np.uint8), (side, side, 3))
     how = cv2.INTER_NEAREST if rng.random() < 0.5 else cv2.INTER_CUBIC
     return cv2.resize(np.ascontiguousarray(grain), (size, size), interpolation=how)  # type: ignore[return-value]
-
-
-_MOST_COVERED = 1 / 3
-"""Of a face, in the shade of another one's cover."""
 
 
 def hide_parts(

@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 from torch import nn
 
+from pi_mask.commands.options import FiniteRange
 from pi_mask.errors import UsageError
 from training.annotations import write_text
 from training.command import Command
@@ -52,7 +53,7 @@ def prune(network: DetectionNetwork, share: float) -> None:
 @click.option("--checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
 @click.option(
     "--share",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=FiniteRange(0, 1, min_open=True, max_open=True),
     default=0.3,
     show_default=True,
     help="Of each layer's channels to remove; half of them are about three quarters of the weights.",

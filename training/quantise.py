@@ -22,6 +22,7 @@ from ai_edge_litert.interpreter import Interpreter
 from ai_edge_quantizer import quantizer, recipe
 from numpy.typing import NDArray
 
+from pi_mask.commands.options import FiniteRange
 from pi_mask.detector import letterbox
 from pi_mask.manifest import Manifest, ModelFile, ModelInput
 from pi_mask.types import MaskLabel
@@ -178,7 +179,7 @@ def write_model(
 @click.option("--size", type=InputSide(), help="Side of the input; that of training by default.")
 @click.option(
     "--percentile",
-    type=click.FloatRange(50, 100),
+    type=FiniteRange(50, 100),
     default=Config.percentile,
     show_default=True,
     help="Of the value ranges.",

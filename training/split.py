@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 
+from pi_mask.commands.options import FiniteRange
 from pi_mask.commands.streams import say, tell
 from pi_mask.errors import InputError, OutputError, UsageError
 from training.annotations import AnnotatedImage, write_annotations
@@ -106,7 +107,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("files", nargs=-1, required=True, type=_FILE)
 @click.option(
     "--share",
-    type=click.FloatRange(0, 0.5, min_open=True),
+    type=FiniteRange(0, 0.5, min_open=True),
     default=0.1,
     show_default=True,
     help="Of pictures and faces that go to --val.",

@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 
 from pi_mask.build import open_detector
+from pi_mask.commands.options import FiniteRange
 from pi_mask.errors import InputError
 from pi_mask.settings import ModelSettings
 from pi_mask.types import BoundingBox, Detection, Frame
@@ -62,7 +63,7 @@ def _shared(box: BoundingBox, other: BoundingBox) -> float:
 @click.option("--model", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
 @click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
-@click.option("--min-score", type=click.FloatRange(0, 1), default=MIN_SCORE, show_default=True)
+@click.option("--min-score", type=FiniteRange(0, 1), default=MIN_SCORE, show_default=True)
 @click.option(
     "--without",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import torch
@@ -11,23 +10,10 @@ from torch import Tensor, nn
 from pi_mask.errors import ModelError
 from training.data import LABELS
 from training.networks.mobilenet_v2 import MobileNetV2Features
+from training.networks.registry import UNREADABLE
 
 SIDE = 96
 """Of the input in pixels: three cells of stride 32 across."""
-
-
-_UNREADABLE = (
-    OSError,
-    RuntimeError,
-    KeyError,
-    TypeError,
-    ValueError,
-    EOFError,
-    ImportError,
-    IndexError,
-    AttributeError,
-    pickle.UnpicklingError,
-)
 
 
 class FaceClassifier(nn.Module):
@@ -55,7 +41,7 @@ def load_classifier(checkpoint: Path) -> FaceClassifier:
         # Lightning's checkpoints hold more than tensors; load only your own.
         state = torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"]
         network.load_state_dict({n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)})
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise ModelError(
             f"{checkpoint} holds no face classifier. Give a .ckpt that training.classify.train wrote."
         ) from error

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from pi_mask.commands.options import FiniteRange
 from pi_mask.decoder import dequantise, sigmoid
 from pi_mask.errors import ModelError
 from pi_mask.inference.cpu import CpuInterpreter
@@ -129,7 +130,7 @@ def helps(without: Mapping[str, Any], with_: Mapping[str, Any]) -> bool:
 @click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
 @click.option(
     "--below",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     default=0.6,
     show_default=True,
     help="Faces whose best score is lower are judged again; 1: all faces.",

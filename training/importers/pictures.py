@@ -85,7 +85,7 @@ class PictureIndex:
         folders = [_normal(part) for part in wanted.parts[:-1] if part != "."]
         named = self._by_stem.get(_key(wanted.name), [])
         found = [path for path in named if _ends_with(path, folders)]
-        while not found and folders and (_is_elsewhere(wanted)):
+        while not found and folders and _is_elsewhere(wanted):
             folders = folders[1:]
             found = [path for path in named if _ends_with(path, folders)]
         same = [path for path in found if _normal(path.name) == _normal(wanted.name)] or found

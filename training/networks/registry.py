@@ -29,7 +29,7 @@ NETWORKS: Mapping[str, Callable[[], DetectionNetwork]] = {
 }
 _PREFIX = "network."
 _PUBLISHED = ".safetensors"
-_UNREADABLE = (
+UNREADABLE = (
     OSError,
     RuntimeError,
     KeyError,
@@ -43,6 +43,7 @@ _UNREADABLE = (
     pickle.UnpicklingError,
     SafetensorError,
 )
+"""What reading a file that is no checkpoint ends in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         content = _read_published(path) if path.suffix == _PUBLISHED else _read_own(path)
         state = dict(content["state_dict"])
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise ModelError(
             f"{path} is no checkpoint. Give a .ckpt of training.train, or a file of training/weights."
         ) from error
