@@ -14,6 +14,8 @@ SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$SOURCE/install/device.sh"
 # shellcheck source=install/edgetpu.sh
 . "$SOURCE/install/edgetpu.sh"
+# shellcheck source=install/models.sh
+. "$SOURCE/install/models.sh"
 # shellcheck source=install/bundle.sh
 . "$SOURCE/install/bundle.sh"
 # shellcheck source=install/boot_files.sh

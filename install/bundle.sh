@@ -11,7 +11,7 @@ download_bundle() {
 	print_bundle_plan
 	begin "$log"
 	step "Python packages"
-	run rm -rf "$TARGET/wheels" "$TARGET/debs"
+	run rm -rf "$TARGET/wheels" "$TARGET/debs" "$TARGET/models"
 	run mkdir -p "$TARGET/wheels" "$TARGET/debs"
 	try "Python's venv is missing. Run: sudo apt install python3-venv; then this again." "$PYTHON" -m venv "$WORK/venv"
 	if [ "$DESKTOP" = yes ]; then
@@ -19,6 +19,7 @@ download_bundle() {
 	else
 		download_device_wheels
 		download_edgetpu
+		download_models
 		download_debs
 	fi
 	make_wheel "$WORK/venv/bin/python" "$TARGET/wheels"
@@ -30,7 +31,7 @@ download_bundle() {
 }
 
 is_begun() { # empty, or what a download that broke off has left
-	[ -z "$(find "$TARGET" -mindepth 1 -maxdepth 1 ! -name wheels ! -name debs ! -name .SHA256SUMS)" ]
+	[ -z "$(find "$TARGET" -mindepth 1 -maxdepth 1 ! -name wheels ! -name debs ! -name models ! -name .SHA256SUMS)" ]
 }
 
 print_bundle_plan() {
@@ -79,6 +80,11 @@ download_edgetpu() {
 	[ "$CORAL" = yes ] || return 0
 	step "Edge TPU driver"
 	for codename in bookworm trixie; do fetch_edgetpu "$codename" "$TARGET/debs" || true; done
+}
+
+download_models() {
+	if [ "$CORAL" = no ] || is_compiled "$SOURCE"/models/*.json; then return 0; fi
+	fetch_models "$TARGET/models" || true
 }
 
 download_debs() { # everything below our packages, as if this Pi had nothing: the other one may have less

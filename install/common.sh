@@ -65,6 +65,10 @@ try() { # try "what failed. What to do." COMMAND…
 	run "$@" || die 1 "$message The details are in $LOG."
 }
 
+fetch() { # fetch URL FILE: whoever calls it compares checksums
+	run curl --fail --location --silent --show-error --retry 3 --output "$2" "$1"
+}
+
 begin() { # begin LOG: from here on things are changed
 	LOG="$1"
 	if [ "$DRY_RUN" = yes ]; then

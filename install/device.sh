@@ -21,14 +21,6 @@ device_packages() { # what pip cannot supply, or what picamera2 needs in apt's v
 	if [ "$CORAL" = yes ]; then printf 'libusb-1.0-0 '; fi
 }
 
-model_plan() { # a release carries what its runner has compiled; a plain checkout does not
-	if grep -qs '^  "edgetpu": {' "$SOURCE"/models/*.json; then
-		say "compiled for the Edge TPU; the CPU's stands in"
-	else
-		say "for the CPU: this release has none compiled for the Edge TPU (docs/edge-tpu.md)"
-	fi
-}
-
 print_device_plan() {
 	local missing
 	missing=$(missing_packages)
@@ -65,6 +57,7 @@ install_device() {
 	make_environment "$ROOT$BASE" "$(device_requirements)" --system-site-packages
 	run ln -sfn "$BASE/venv/bin/pi-mask" "$ROOT/usr/local/bin/pi-mask"
 	write_config
+	install_models
 	install_edgetpu
 	if [ "$SERVICE" = yes ]; then
 		make_user
@@ -158,8 +151,8 @@ install_watchdog() {
 finish() {
 	[ "$DRY_RUN" = no ] || return 0
 	say "Done."
-	if ! grep -qs '^  "edgetpu": {' "$ROOT$BASE"/venv/lib/python3*/site-packages/pi_mask/models/*.json; then
-		say "This release has no compiled Edge TPU model, so the CPU runs the model (docs/edge-tpu.md)."
+	if ! is_compiled "$ROOT$BASE"/venv/lib/python3*/site-packages/pi_mask/models/*.json; then
+		say "There is no compiled Edge TPU model, so the CPU runs the model (docs/edge-tpu.md)."
 	fi
 	if "$ROOT$BASE/venv/bin/pi-mask" doctor --help >/dev/null 2>&1; then
 		say "What pi-mask doctor says:"

@@ -65,7 +65,7 @@ fetch_edgetpu() { # fetch_edgetpu CODENAME FOLDER: false, and a warning, without
 	if [ -n "$OFFLINE" ]; then
 		run cp "$OFFLINE/debs/$(edgetpu_package "$1")" "$file" || true
 	else
-		run curl --fail --location --silent --show-error --retry 3 --output "$file" "$EDGETPU_URL/$(edgetpu_package "$1")" || true
+		fetch "$EDGETPU_URL/$(edgetpu_package "$1")" "$file" || true
 	fi
 	[ "$DRY_RUN" = no ] || return 0
 	if have_sha256 "$file" "$(edgetpu_sha256 "$1")"; then return 0; fi

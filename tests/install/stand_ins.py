@@ -49,7 +49,7 @@ case "$*" in
     [ -e "${@: -1}" ] || exit 1
     folder="${0%/bin/python}"
     mkdir -p "$folder/lib/python3.11/site-packages/pi_mask/models"
-    cp "$FAKE_STATE/manifest.json" "$folder/lib/python3.11/site-packages/pi_mask/models/"
+    cp "$FAKE_STATE/manifest.json" "$folder/lib/python3.11/site-packages/pi_mask/models/model.json"
     cp "$FAKE_STATE/pi-mask" "$folder/bin/pi-mask"
     ;;
 esac
@@ -73,7 +73,12 @@ if [[ " $* " == *" install "* ]]; then
     for word in "$@"; do [[ "$word" == -* ]] || echo "$word" >>"$FAKE_STATE/installed"; done
     [ ! -e "$FAKE_STATE/python_from_apt" ] || mv "$FAKE_STATE/python_from_apt" "${0%/*}/python3"
 fi""",
-    "curl": 'while [ "$1" != --output ]; do shift; done; cat "$FAKE_STATE/driver" >"$2"',
+    "curl": r"""
+while [ "$1" != --output ]; do shift; done
+case "$3" in
+*/libedgetpu1-std_*) cat "$FAKE_STATE/driver" >"$2" ;;
+*) cp "$FAKE_STATE/${3#https://}" "$2" || { echo "404" >&2; exit 22; } ;;
+esac""",
     "df": 'printf "Filesystem 1024-blocks Used Available\\n/dev/x 9 9 %s\\n" "$(cat "$FAKE_STATE/free_kb")"',
     "dpkg": '[ "$1" != --print-architecture ] || cat "$FAKE_STATE/architecture"',
     "dpkg-deb": r"""
