@@ -110,6 +110,7 @@ check_options() {
 	[ "$DESKTOP" = no ] || [ "$ACTION" != boot-files ] || wrong_usage "--boot-files is for the Raspberry Pi, not for --desktop."
 	[ "$DESKTOP$WATCHDOG" != yesyes ] || wrong_usage "--hardware-watchdog is for the Raspberry Pi, not for --desktop."
 	[ "$SERVICE$WATCHDOG" != noyes ] || wrong_usage "--hardware-watchdog guards the service; leave out --no-service."
+	[ ! -e "$TARGET" ] || [ -d "$TARGET" ] || wrong_usage "$TARGET is no folder. Name another."
 	[ -z "$OFFLINE" ] || [ "$ACTION" != uninstall ] || wrong_usage "--uninstall needs no folder; leave out --offline."
 	[ -z "$OFFLINE" ] || [ "$ACTION" != download ] || wrong_usage "--download needs the network; leave out --offline."
 	[ -z "$OFFLINE" ] || [ -f "$OFFLINE/SHA256SUMS" ] ||

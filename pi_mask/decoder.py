@@ -173,6 +173,12 @@ class Decoder:
         self, head: Head, spec: ModelSpec, thresholds: Sequence[float], min_side_px: float = 0.0
     ) -> None:
         self._levels = [_LevelDecoder(head.kind, level, spec, thresholds) for level in head.levels]
+        named = sum(len(level.outputs) for level in head.levels)
+        if named < len(spec.outputs):
+            raise ModelError(
+                f"The manifest names {named} outputs, the model has {len(spec.outputs)}: faces would be "
+                "missed. Use the manifest that came with the model."
+            )
         self._min_side_px = min_side_px
 
     def decode(self, outputs: Sequence[NDArray[Any]]) -> Candidates:

@@ -65,6 +65,9 @@ class Head(_Strict):
                 raise ValueError(f"each level of head {self.kind} needs the outputs {sorted(kinds)}")
             if bool(level.anchors) != (self.kind == "yolov5"):
                 raise ValueError("anchors belong to head yolov5 only, at least one a level")
+        outputs = [position for level in self.levels for position in level.outputs.values()]
+        if len(set(outputs)) < len(outputs):
+            raise ValueError("an output is named twice")
         return self
 
 

@@ -55,11 +55,11 @@ class CameraSettings(Section):
     )
     fps: float = Field(
         default=30.0,
-        ge=1,
+        ge=2,
         le=120,
         description="Frames a second asked of the camera. 30, what nearly every camera can do; frames that "
         "the model has no time for are skipped, so asking for more than needed only makes the newest one "
-        "newer.",
+        "newer. At least 2: a second without a frame is shown as a fault.",
     )
     timeout_s: float = Field(
         default=5.0,

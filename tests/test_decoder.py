@@ -303,6 +303,16 @@ def test_an_output_that_is_not_there_is_refused() -> None:
         Decoder(SSD, ModelSpec(INPUT, SSD_SPEC.outputs[:1]), (0.5,) * 3)
 
 
+def test_a_level_left_out_is_refused() -> None:
+    """A manifest that names fewer outputs than the model has would miss every face of a size."""
+    more = ModelSpec(INPUT, (*SSD_SPEC.outputs, float_map("scores8", 3, 8), float_map("boxes8", 4, 8)))
+
+    with pytest.raises(
+        ModelError, match=r"^The manifest names 2 outputs, the model has 4: faces would be mis"
+    ):
+        Decoder(SSD, more, (0.5,) * 3)
+
+
 def test_swapped_outputs_are_refused() -> None:
     """Scores and boxes in each other's place are noticed by their depths."""
     with pytest.raises(ModelError, match=r"^Output boxes has shape \(1, 2, 2, 4\)"):

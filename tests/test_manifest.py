@@ -162,6 +162,8 @@ def ssd_levels(**changes: Any) -> dict[str, Any]:
         ({"head": ssd_levels(outputs={"scores": 0, "corners": 1})}, "head.levels.0.outputs.corners.[key]"),
         ({"head": {**ssd_levels(), "kind": "yolov5"}}, "head"),
         ({"head": ssd_levels(stride=0)}, "head.levels.0.stride"),
+        ({"head": ssd_levels(outputs={"scores": 0, "boxes": 0})}, "head"),
+        ({"head": {"kind": "ssd", "levels": 2 * ssd_levels()["levels"]}}, "head"),
     ],
     ids=str,
 )

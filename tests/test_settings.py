@@ -162,7 +162,7 @@ def test_an_unknown_variable_is_an_error() -> None:
         (
             "PI_MASK_CAMERA_FPS",
             "nan",
-            "camera.fps = nan (environment PI_MASK_CAMERA_FPS) is not allowed. Give a number from 1 to 120.",
+            "camera.fps = nan (environment PI_MASK_CAMERA_FPS) is not allowed. Give a number from 2 to 120.",
         ),
         (
             "PI_MASK_CAMERA_SOURCE",
@@ -272,7 +272,7 @@ def test_a_bottomless_file_is_no_traceback(tmp_path: Path) -> None:
             '[camera]\nkind = "usb"',
             'camera.kind = "usb" ({}) is not allowed. Give one of "picamera", "webcam", "files".',
         ),
-        ('[camera]\nfps = "30"', 'camera.fps = "30" ({}) is not allowed. Give a number from 1 to 120.'),
+        ('[camera]\nfps = "30"', 'camera.fps = "30" ({}) is not allowed. Give a number from 2 to 120.'),
         (
             "[model]\nthreads = true",
             "model.threads = true ({}) is not allowed. Give a whole number from 1 to 16.",
@@ -307,7 +307,7 @@ def test_a_bottomless_file_is_no_traceback(tmp_path: Path) -> None:
         ),
         (
             f"[camera]\nfps = 0x{'f' * 5000}",
-            "camera.fps = a huge number ({}) is not allowed. Give a number from 1 to 120.",
+            "camera.fps = a huge number ({}) is not allowed. Give a number from 2 to 120.",
         ),
     ],
 )
@@ -327,7 +327,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     assert message.splitlines() == [
         f'Unknown setting "camera.widht" (file {path}). Did you mean camera.width?',
         f"camera.height = 1 (file {path}) is not allowed. Give a whole number from 64 to 4096.",
-        "camera.fps = 0 (flag --fps) is not allowed. Give a number from 1 to 120.",
+        "camera.fps = 0 (flag --fps) is not allowed. Give a number from 2 to 120.",
         "model.threads = 0 (environment PI_MASK_MODEL_THREADS) is not allowed. "
         "Give a whole number from 1 to 16.",
     ]

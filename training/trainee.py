@@ -94,6 +94,8 @@ class Trainee(lightning.LightningModule):
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         for name in config.frozen:
             part_of(network, name).requires_grad_(False).eval()  # Lightning leaves each part its mode
+        if not any(parameter.requires_grad for parameter in network.parameters()):
+            raise UsageError("All parts are frozen, so nothing would be trained. Leave out one --freeze.")
         self._losses = {side: loss_of(network, config, side) for side in {config.small_size, config.size}}
         self.distillation = Distillation(network, teacher) if teacher is not None else None
         self._val = val

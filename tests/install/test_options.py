@@ -22,6 +22,8 @@ from tests.install.stand_ins import SOURCE, Computer
         (["--offline"], "--offline needs a folder"),
         (["--download="], "--download needs a folder"),
         (["--download", "--dry-run"], "--download needs a folder"),
+        (["--download", "pi-mask/README.md"], "pi-mask/README.md is no folder. Name another."),
+        (["--boot-files", "pi-mask/README.md"], "pi-mask/README.md is no folder. Name another."),
         (["--offline", "nowhere"], "nowhere is no folder that --download has filled"),
         (["--no-corral"], "Unknown option: --no-corral"),
         (["upgrade"], "Unknown option: upgrade"),

@@ -240,6 +240,12 @@ def test_what_cannot_be_trained_is_refused_in_one_line(data: Path, tmp_path: Pat
     assert (code, line) == (2, "Error: 8 pictures a process make no batch of 9. Choose a smaller one.")
     code, line = refusal(*files, "--freeze", "stage9")
     assert (code, line.startswith("Error: This network has no part 'stage9'. Choose from ")) == (2, True)
+    everything = [word for name, _ in NETWORKS[NANO]().named_children() for word in ("--freeze", name)]
+    code, line = refusal(*files, "--network", NANO, *everything)
+    assert (code, line) == (
+        2,
+        "Error: All parts are frozen, so nothing would be trained. Leave out one --freeze.",
+    )
     code, line = refusal(*files, "--augment", "mosaik=0.5")
     assert (code, line) == (2, "Error: Nothing that varies pictures is called 'mosaik'. Known: mosaic.")
     code, line = refusal(*files, "--augment", "mosaic=2")

@@ -11,7 +11,7 @@ from pi_mask.errors import ModelError
 from pi_mask.inference.graph import EDGETPU_OP
 from training.edgetpu.flatbuffer import TfliteGraph, read_graph
 from training.edgetpu.prepare import prepare
-from training.edgetpu.rules import Obstacle, obstacle
+from training.edgetpu.rules import Obstacle, obstacle, refuses_file
 
 ON_CHIP_BYTES: Final = 8 * 2**20
 """Memory for weights on the chip (Coral, Edge TPU Compiler: parameter data caching)."""
@@ -26,6 +26,9 @@ _MEMORY: Final = {
 _ONE_SUBGRAPH: Final = Obstacle(
     "needs a result of the CPU",
     "Coral, Edge TPU Compiler (2022): more than one subgraph is not supported",
+)
+_REFUSED: Final = Obstacle(
+    "the compiler refuses the whole file for a version it doesn't know", "google-coral/edgetpu #631 (2022)"
 )
 _SEVERAL_GRAPHS: Final = Obstacle("the file has several graphs", "Coral, models-intro (2022)")
 
@@ -117,10 +120,13 @@ def _obstacles(graph: TfliteGraph) -> list[Obstacle | None]:
     TensorFlow Lite hands a delegate what depends on nothing that the delegate refused. The compiler takes the
     first such part of the graph, so all that needs a result of the CPU stays there too.
     """
+    whole = _SEVERAL_GRAPHS if graph.n_graphs > 1 else None
+    if any(refuses_file(operation) for operation in graph.operations):
+        whole = whole or _REFUSED
     on_cpu: set[int] = set()
     fates = []
     for operation in graph.operations:
-        why = _SEVERAL_GRAPHS if graph.n_graphs > 1 else obstacle(operation, graph.tensors)
+        why = obstacle(operation, graph.tensors) or whole
         if why is None and on_cpu.intersection(operation.inputs):
             why = _ONE_SUBGRAPH
         if why is not None:

@@ -75,6 +75,9 @@ NEWEST_VERSION: Final = {
 }
 """Newest version of an operation that the compiler takes, where somebody found out."""
 
+_REFUSING: Final = {"CONV_2D", "TRANSPOSE_CONV"}
+"""Operations whose newer versions were seen to end the compiler, not only to stay on the CPU."""
+
 _WEIGHTED: Final = {
     "CONV_2D": 0,
     "DEPTHWISE_CONV_2D": 0,
@@ -113,6 +116,11 @@ def obstacle(operation: Operation, tensors: Sequence[Tensor]) -> Obstacle | None
             if reason:
                 return Obstacle(reason, source or NEWEST_VERSION[operation.name][1])
     return None
+
+
+def refuses_file(operation: Operation) -> bool:
+    """Whether the compiler is expected to refuse a whole file because of this operation's version."""
+    return operation.name in _REFUSING and operation.version > NEWEST_VERSION[operation.name][0]
 
 
 def _is_known(operation: Operation, _inputs: Tensors, _outputs: Tensors) -> str:

@@ -49,6 +49,22 @@ def test_a_file_of_two_graphs_is_not_mapped() -> None:
     assert [(line.is_mapped, line.reason) for line in found.lines] == [(False, "the file has several graphs")]
 
 
+def test_a_version_that_ends_the_compiler_maps_nothing() -> None:
+    """One convolution too new is said where it is; all else stays on the CPU with it."""
+    graph = build(
+        {"in": Wire(), "a": Wire(), "out": Wire()},
+        [Step("LOGISTIC", ["in"], ["a"], 2), Step("CONV_2D", ["a"], ["out"], 6)],
+    )
+
+    found = report(Path("new.tflite"), graph)
+
+    assert [line.reason for line in found.lines] == [
+        "the compiler refuses the whole file for a version it doesn't know",
+        "version 6, at most 5 is known",
+    ]
+    assert (found.n_mapped, found.n_mapped_prepared) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("weights", "memory"),
     [
