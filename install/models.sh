@@ -14,7 +14,7 @@ model_plan() {
 		say "compiled for the Edge TPU; the CPU's stands in"
 	elif ! wants_compiled; then
 		say "for the CPU"
-	elif [ -d "$OFFLINE/models" ] && [ -n "$OFFLINE" ]; then
+	elif [ -n "$OFFLINE" ] && [ -d "$OFFLINE/models" ]; then
 		say "compiled for the Edge TPU, from that folder; the CPU's stands in"
 	elif [ -z "$OFFLINE" ] && [ -n "$(release_url)" ]; then
 		say "compiled for the Edge TPU, if $(release_url) has it; the CPU's stands in"
@@ -48,7 +48,7 @@ install_models() {
 		return 0
 	fi
 	if [ -n "$OFFLINE" ]; then folder="$OFFLINE/models"; else fetch_models "$folder" || return 0; fi
-	[ -d "$folder" ] || [ "$DRY_RUN" = yes ] || return 0
+	[ -d "$folder" ] || [ "$DRY_RUN$OFFLINE" = yes ] || return 0 # a bundle may have none
 	for name in $(plain_models "$target"); do # the manifest last: it names the model
 		run install -m 0644 "$folder/${name}_edgetpu.tflite" "$folder/$name.json" "$target"
 	done

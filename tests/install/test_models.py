@@ -164,7 +164,9 @@ def test_a_bundle_without_them_is_one_for_the_cpu(computer: Computer, tmp_path: 
     clone(computer)
 
     said = computer.install("--download", str(tmp_path / "bundle"))
+    dry = computer.install("--offline", str(tmp_path / "bundle"), "--dry-run")
     offline = computer.install("--offline", str(tmp_path / "bundle"))
 
     assert "could not be fetched. The CPU runs the model" in said
+    assert "_edgetpu.tflite" not in dry
     assert "so the CPU runs the model" in offline
