@@ -111,10 +111,12 @@ def train(config: Config, run: Run) -> DetectionNetwork:
     Raises:
         UsageError: There is no such accelerator here.
     """
-    if config.accelerator == "cuda" and not torch.cuda.is_available():
-        raise UsageError(_NO_CUDA)
+    if config.accelerator == "cuda":
+        if not torch.cuda.is_available():
+            raise UsageError(_NO_CUDA)
+        # Not on a CPU: with AMX it would make float32's convolutions bf16, in this whole process.
+        torch.set_float32_matmul_precision("medium")
     lightning.seed_everything(config.seed, verbose=False)
-    torch.set_float32_matmul_precision("medium")
     network = build_network(config, run)
     teacher = load_checkpoint(run.teacher).network if run.teacher is not None else None
     trainee = Trainee(config, network, load_coco(run.val), teacher)
