@@ -114,7 +114,7 @@ def train(config: Config, run: Run) -> DetectionNetwork:
     if config.accelerator == "cuda":
         if not torch.cuda.is_available():
             raise UsageError(_NO_CUDA)
-        # Not on a CPU: with AMX it would make float32's convolutions bf16, in this whole process.
+        # Not on a CPU: with AMX it makes some of float32's convolutions bf16, in this whole process.
         torch.set_float32_matmul_precision("medium")
     lightning.seed_everything(config.seed, verbose=False)
     network = build_network(config, run)

@@ -120,7 +120,7 @@ def test_a_short_run_is_not_lost(data: Path, tmp_path: Path) -> None:
     pairs = zip(before.parameters(), after.parameters(), strict=True)
     assert all(not torch.equal(a, b) for a, b in pairs if a.ndim > 1)
     assert (tmp_path / "best.ckpt").exists()
-    # Else float32 is bf16 for all that follows in this process, on CPUs with AMX.
+    # Else some of float32's convolutions are bf16 from here on in this process, on CPUs with AMX.
     assert torch.get_float32_matmul_precision() == "highest"
 
 
