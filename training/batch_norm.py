@@ -6,9 +6,11 @@ the layers that training keeps frozen, and leave them empty.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,18 +24,25 @@ from training.precision import native_precision
 from training.trainee import Config
 
 
-def training_batches(data: Path, size: int, augment: AugmentConfig, count: int) -> Iterable[Tensor]:
-    """Up to ``count`` batches of training pictures, varied as in training: N × 3 × size × size, 0 to 1.
+def training_batches(
+    data: Path, size: int, augment: AugmentConfig, count: int, batch: int = Config.batch
+) -> Iterable[Tensor]:
+    """``count`` batches of training pictures, varied as in training: batch × 3 × size × size, 0 to 1.
 
     Raises:
         UsageError: There are fewer pictures than one batch holds.
     """
     pictures = TrainingSet(load_coco(data), size, augment, Config.incorrect_weight, Config.seed)
-    batch = Config.batch
     if len(pictures) < batch:
         raise UsageError(f"{data} has {len(pictures)} pictures; give at least {batch}, a batch of them.")
     loader = DataLoader(pictures, batch, collate_fn=collate, drop_last=True)
-    return (images.float() / 255 for images, _ in islice(loader, count))
+    return islice(_epochs(pictures, loader, size), count)
+
+
+def _epochs(pictures: TrainingSet, loader: DataLoader[Any], size: int) -> Iterator[Tensor]:
+    for epoch in itertools.count():
+        pictures.begin(epoch, size, use_mosaic=True)
+        yield from (images.float() / 255 for images, _ in loader)
 
 
 @torch.no_grad()

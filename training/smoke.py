@@ -37,7 +37,7 @@ def smoke(
     """Run every stage in a folder; return the evaluation's figures."""
     data, models = folder / "data", folder / "models"
     for name, count, seed in (("train", pictures, 1), ("val", _VALIDATION_PICTURES, 2)):
-        _import(write_voc(folder / "voc" / name, count, seed), data / f"{name}.json")
+        import_drawn(write_voc(folder / "voc" / name, count, seed), data / f"{name}.json")
     run = Run(data / "train.json", data / "val.json", folder / "whole")
     config = Config(
         network=network, size=size, batch=8, epochs=epochs, warmup_steps=2, val_every_epochs=1, workers=0
@@ -55,7 +55,8 @@ def smoke(
     return dict(load_manifest(model.with_suffix(".json")).metrics)
 
 
-def _import(source: Path, output: Path) -> None:
+def import_drawn(source: Path, output: Path) -> None:
+    """Import what :func:`training.drawn.write_voc` wrote."""
     meanings = (f"--map={name}={label.value}" for label, name in NAMES.items())
     _command(importers.main, "voc", source, "--output", output, "--name", "drawn", *meanings)
 
