@@ -6,6 +6,7 @@ imported within ``main``, so that Ctrl-C is answered properly even then.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -47,6 +48,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     import click
 
     from pi_mask.commands.group import cli
+    from pi_mask.commands.streams import unwritable
 
     try:
         code = cli.main(args=arguments, prog_name="pi-mask", standalone_mode=False)
@@ -54,6 +56,10 @@ def _run(arguments: Sequence[str] | None) -> int:
         raise KeyboardInterrupt from error
     except click.ClickException as error:
         return _failed(_usage(error), error.exit_code)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise unwritable(error) from error  # click's own help or version: what we write says so itself
     return code if isinstance(code, int) else 0
 
 

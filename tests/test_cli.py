@@ -189,12 +189,13 @@ def test_closed_streams_are_no_bug(model: Path, tmp_path: Path, clean_environmen
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+@pytest.mark.parametrize("words", [(), ("--help",), ("--version",), ("run", "--help")])
 def test_a_full_disk_behind_standard_output_is_named(
-    model: Path, tmp_path: Path, clean_environment: None
+    words: tuple[str, ...], model: Path, tmp_path: Path, clean_environment: None
 ) -> None:
-    """Results that cannot be written end with code 1 and one line of advice."""
+    """Results, help and version that cannot be written end with code 1 and one line of advice."""
     save_picture(tmp_path / "door.png")
-    command = detecting(tmp_path / "door.png", model)
+    command = [sys.executable, "-m", "pi_mask", *words] if words else detecting(tmp_path / "door.png", model)
     with Path("/dev/full").open("w") as full:
         result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
 

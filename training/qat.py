@@ -42,6 +42,7 @@ from training.quantise import Config as QuantiseConfig
 from training.quantise import calibration_images, output_limits
 
 _HELD_BATCHES = 4
+_SAID_EVERY = 50  # steps: about every two minutes on two cores
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,11 @@ class QuantisedTrainee(lightning.LightningModule):
         # What int8 cuts off is no error.
         cut = [x.clamp(low, high) for x, (low, high) in zip(wanted, self._limits, strict=True)]
         return divergence(self._rounded.run(images), cut, self.network)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ANN401 as Lightning has it
+        """Lightning's hook: say every now and then how far it is."""
+        if self.global_step % _SAID_EVERY == 0:
+            self.print(f"step {self.global_step} of {self.config.steps}: {float(outputs['loss']):.3g}")
 
     @torch.no_grad()
     def measure(self, batches: Sequence[Tensor]) -> float:

@@ -26,10 +26,15 @@ def say(line: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        discard(sys.stdout)
-        raise OutputError(
-            f"Standard output cannot be written: {error.strerror}. Free some space, or send it elsewhere."
-        ) from error
+        raise unwritable(error) from error
+
+
+def unwritable(error: OSError) -> OutputError:
+    """What to raise when standard output takes no more; nothing is written there from then on."""
+    discard(sys.stdout)
+    return OutputError(
+        f"Standard output cannot be written: {error.strerror}. Free some space, or send it elsewhere."
+    )
 
 
 def tell(line: str) -> None:
