@@ -174,7 +174,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.command(cls=Command)
 @click.option("--checkpoint", type=_FILE, required=True, help="Of the network that loses in int8.")
 @click.option(
-    "--data", type=_FILE, required=True, help="COCO file; its pictures are used, its faces are not."
+    "--data", type=_FILE, required=True, help="COCO file; pictures to learn from, whatever their labels are."
 )
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="A .ckpt file."
