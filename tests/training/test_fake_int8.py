@@ -83,6 +83,8 @@ def test_it_errs_where_the_int8_file_errs(
             from_rounded += distance(wanted, near)
             from_float += distance(wanted, far.clamp(*limits))
 
+    assert from_rounded < 0.5 * from_float
+
 
 def distance(wanted: NDArray[np.float32], found: Tensor) -> float:
     """Mean over a map, channels last and channels first."""

@@ -137,3 +137,13 @@ def test_what_cannot_work_is_said_at_once(start: Path, tmp_path: Path) -> None:
     assert "give at least 8" in too_few.output
     assert {wrong_name.exit_code, too_few.exit_code} == {2}
     assert not list(tmp_path.glob("weights*"))
+
+
+def test_a_rate_that_breaks_the_network_writes_nothing(tmp_path: Path) -> None:
+    """One line that says to lower it."""
+    data = save_data(tmp_path / "data", [((MaskLabel.WITH_MASK,), (MaskLabel.WITH_MASK,))] * Config.batch)
+
+    result = run(WEIGHTS / "nano_320.safetensors", data, tmp_path / "weights.ckpt", "--learning-rate", "1e30")
+
+    assert "Lower --learning-rate" in result.output
+    assert not list(tmp_path.glob("weights*"))
