@@ -199,13 +199,18 @@ class Augmenter:
     def _visible(
         self, boxes: NDArray[np.float32], labels: NDArray[np.int64], width: int, height: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Clip; label −1 what is cut or small beyond judging, −2 what is out of view."""
+        """Clip; label −1 what is cut or small beyond judging, −2 what is out of view.
+
+        A region to ignore may be far larger than a picture: what is left of it is one still, however little.
+        """
         clipped = boxes.clip(0, np.array([width, height, width, height], np.float32))
         sides = clipped[:, 2:] - clipped[:, :2]
         share = sides.prod(1) / np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(1), 1e-6)
         is_small = sides.min(1, initial=1e9) < self.config.min_side_px
+        is_region = labels == IGNORED
         labels = np.where((share < self.config.min_visible) | is_small, IGNORED, labels)
-        return clipped, np.where(share < 0.05, -2, labels)
+        is_gone = np.where(is_region, sides.min(1, initial=1e9) <= 0, share < 0.05)
+        return clipped, np.where(is_gone, -2, labels)
 
     def _limit(self, sample: Sample) -> Sample:
         faces = np.flatnonzero(sample.labels >= 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +56,9 @@ def judge(picture: Picture, found: Sequence[Detection]) -> Judgement:
         if nearest >= 0 and overlaps[nearest] >= _MATCH_IOU:
             best.setdefault(nearest, detection)
         # Half on a face is imprecise, or a tiny face; only a box on no face at all is false.
-        elif not any(overlap > 0.1 for overlap in overlaps) and not _is_ignored(detection, picture, boxes):
+        elif not any(overlap > 0.1 for overlap in overlaps) and not is_ignored(
+            detection.box, boxes, picture.labels
+        ):
             false_boxes.append(detection)
     faces = (
         JudgedFace(box, LABELS[label], best.get(index))
@@ -66,12 +68,15 @@ def judge(picture: Picture, found: Sequence[Detection]) -> Judgement:
     return Judgement(tuple(faces), tuple(false_boxes))
 
 
-def _is_ignored(detection: Detection, picture: Picture, boxes: Sequence[BoundingBox]) -> bool:
-    """Whether half of a detection lies in a region to ignore, which may be far larger than a face."""
-    return any(
-        label < 0 and _covered(detection.box, box) >= 0.5
-        for box, label in zip(boxes, picture.labels, strict=True)
-    )
+def is_ignored(found: BoundingBox, boxes: Sequence[BoundingBox], labels: Iterable[int]) -> bool:
+    """Whether half of a found box lies in a region to ignore, which may be far larger than a face.
+
+    Args:
+        found: What the detector drew.
+        boxes: Annotated faces and regions.
+        labels: Of each; below 0 for a region.
+    """
+    return any(label < 0 and _covered(found, box) >= 0.5 for box, label in zip(boxes, labels, strict=True))
 
 
 def _covered(box: BoundingBox, region: BoundingBox) -> float:

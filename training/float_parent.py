@@ -17,9 +17,9 @@ IOU_THRESHOLD = 0.6  # chosen on training pictures, see LOG.md
 MIN_SIDE_SHARE = 1 / 40  # of the input's side; chosen on training pictures, see LOG.md
 
 
-def float_file(checkpoint: Path) -> Path:
-    """Where the float32 model file of a checkpoint lies: beside it."""
-    return checkpoint.with_suffix(".float.tflite")
+def float_file(checkpoint: Path, size: int) -> Path:
+    """Where the float32 model file of a checkpoint for one input side lies: beside it."""
+    return checkpoint.with_suffix(f".{size}.float.tflite")
 
 
 def float_detector(network: DetectionNetwork, size: int) -> Detector:

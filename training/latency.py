@@ -1,7 +1,7 @@
 """Measure how long a model takes on this machine, against the same network in float32.
 
     python -m training.latency --model models/ssd_mobilenet_v2_512.tflite \
-        --float-model training/runs/ssd/last.float.tflite
+        --float-model training/runs/ssd/last.320.float.tflite
 
 The float32 file is the one that training.quantise leaves beside the checkpoint.
 """

@@ -73,6 +73,15 @@ def with_parents(record: Mapping[str, Any], **parents: Path | Sequence[Path]) ->
     return {**record, **names, "ancestors": ancestors} if ancestors else dict(record)
 
 
+def _hashes(data: Sequence[Path]) -> dict[str, str]:
+    """By the files' names; a second file of one name gets a number, folders are the owner's affair."""
+    hashes: dict[str, str] = {}
+    for path in dict.fromkeys(data):
+        number = sum(name.split(" (")[0] == path.name for name in hashes) + 1
+        hashes[path.name if number == 1 else f"{path.name} ({number})"] = data_hash(path)
+    return hashes
+
+
 def provenance(config: Mapping[str, Any], data: Sequence[Path]) -> dict[str, Any]:
     """Everything needed to repeat a run, ready for JSON."""
     versions = {}
@@ -84,6 +93,6 @@ def provenance(config: Mapping[str, Any], data: Sequence[Path]) -> dict[str, Any
     return {
         "config": dict(config),
         "commit": commit(),
-        "data": {path.name: data_hash(path) for path in data},
+        "data": _hashes(data),
         "versions": versions,
     }

@@ -191,7 +191,7 @@ def main(  # noqa: PLR0913, PLR0917 one argument per option
     trained = load_checkpoint(checkpoint)
     config = Config(size=size or trained.size, percentile=percentile)
     model = convert_float(trained.network, config.size)
-    write_bytes(float_file(checkpoint), model)
+    write_bytes(float_file(checkpoint, config.size), model)
     images = calibration_images(load_coco(data), config)
     quantised = quantise(model, images, config.percentile, output_limits(trained.network))
     record = run_record(checkpoint) | {"quantisation": provenance(asdict(config), [data])}

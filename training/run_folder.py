@@ -13,7 +13,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from pi_mask.errors import UsageError
 from training.annotations import Json, read_json, write_text
-from training.provenance import provenance, with_parents
+from training.provenance import data_hash, provenance, with_parents
 from training.trainee import Config
 
 RECORD = "run.json"
@@ -75,7 +75,7 @@ def first_epoch(config: Config, run: Run) -> int:
             f"{run.output} was begun with another {option}:{shown}. Resume it with that, or begin a new "
             f"schedule from its weights: --start {run.last} and another --output."
         )
-    return int(torch.load(run.last, weights_only=False)["epoch"]) + 1
+    return int(torch.load(run.last, map_location="cpu", weights_only=False)["epoch"]) + 1
 
 
 def _differences(begun: Json, config: Config, run: Run) -> Iterator[str]:
@@ -87,8 +87,15 @@ def _differences(begun: Json, config: Config, run: Run) -> Iterator[str]:
     data = provenance({}, [run.data, run.val])["data"]
     if begun.get("data", data) != data:
         yield "data"
-    if ("teacher" in begun) != (run.teacher is not None):
+    teacher = {"teacher": run.teacher} if run.teacher else {}
+    if begun.get("teacher") != with_parents({}, **teacher).get("teacher"):
         yield "teacher"
+    if begun.get("anchors") != _anchors(run):
+        yield "anchors"
+
+
+def _anchors(run: Run) -> str | None:
+    return data_hash(run.anchors) if run.anchors else None
 
 
 @rank_zero_only
@@ -97,6 +104,8 @@ def write_record(config: Config, run: Run) -> None:
     given = {"start": run.start, "teacher": run.teacher}
     parents = {part: checkpoint for part, checkpoint in given.items() if checkpoint is not None}
     record = with_parents(provenance(asdict(config), [run.data, run.val]), **parents)
+    if run.anchors:
+        record["anchors"] = _anchors(run)
     write_text(run.output / RECORD, json.dumps(record, indent=2) + "\n")
 
 

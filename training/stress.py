@@ -188,7 +188,7 @@ def _warp(scene: Scene, matrix: NDArray[np.float64]) -> Scene:
     boxes = whole.clip(0, np.array([width, height] * 2)).astype(np.float32)
     visible = (boxes[:, 2:] - boxes[:, :2]).prod(1) / (4 * halves.prod(1)).clip(1e-6)
     labels = np.where(visible < _MIN_VISIBLE, IGNORED, scene.labels)
-    kept = visible >= _GONE
+    kept = visible >= np.where(scene.labels == IGNORED, 1e-9, _GONE)  # a region may be larger than a picture
     return replace(scene, image=np.asarray(image, np.uint8), boxes=boxes[kept], labels=labels[kept])
 
 

@@ -9,22 +9,26 @@ because on the plain ones the network is surer than it will be at the door.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 from numpy.typing import NDArray
 
 from pi_mask.build import open_detector
+from pi_mask.commands.streams import tell
 from pi_mask.detector import Detector
 from pi_mask.errors import UsageError
-from pi_mask.manifest import find_manifest, load_manifest
+from pi_mask.manifest import Manifest, find_manifest, load_manifest
 from pi_mask.settings import ModelSettings
 from pi_mask.types import BoundingBox, Frame, MaskLabel
 from training.augment import AugmentConfig, Sample
 from training.command import Command
 from training.data import LABELS, TrainingSet, load_coco
+from training.door_view import is_ignored
 from training.intervals import interval
 from training.manifests import manifest_json, write_whole
 from training.provenance import provenance
@@ -100,7 +104,11 @@ def _match(
         nearest = int(np.argmax(overlaps)) if overlaps else -1
         if nearest >= 0 and overlaps[nearest] >= _MATCH_IOU:
             best.setdefault(nearest, row)
-        elif detection.box.shorter_side >= min_side and not any(overlap > 0.1 for overlap in overlaps):
+        elif not (
+            detection.box.shorter_side < min_side
+            or any(overlap > 0.1 for overlap in overlaps)
+            or is_ignored(detection.box, boxes, sample.labels)
+        ):
             false_scores.append(row)
     for index, (box, label) in enumerate(zip(boxes, sample.labels, strict=True)):
         # A two-class source may call a wrongly worn mask by another name: it can't tell right from wrong.
@@ -149,6 +157,16 @@ def choose(evidence: Evidence, config: Config) -> tuple[dict[MaskLabel, float], 
     return dict(zip(LABELS, best.tolist(), strict=True)), cost(evidence, best, config)
 
 
+def _still_true(manifest: Manifest, thresholds: Mapping[MaskLabel, float]) -> dict[str, Any]:
+    """The manifest's figures, without what was measured at other thresholds than the new ones."""
+    figures = dict(manifest.metrics)
+    if thresholds != manifest.thresholds:
+        at_others = [figures.pop(name, None) for name in ("door", "stress")]
+        if any(at_others):
+            tell("The figures at the old thresholds are out of the manifest: run training.evaluate.")
+    return figures
+
+
 @click.command(cls=Command)
 @click.option("--model", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
 @click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
@@ -178,7 +196,7 @@ def main(model: Path, data: Path, pictures: int) -> None:
             err=True,
         )
     record = {**manifest.training, "thresholds": provenance(asdict(config), [data])}
-    changes = {"thresholds": thresholds, "training": record}
+    changes = {"thresholds": thresholds, "training": record, "metrics": _still_true(manifest, thresholds)}
     write_whole(path, manifest_json(manifest.model_copy(update=changes)).encode())
     named = ", ".join(f"{label.value} {value:g}" for label, value in thresholds.items())
     click.echo(f"{named}: cost {price:.4f} on {len(evidence.truth)} faces in {evidence.pictures} pictures")

@@ -32,6 +32,7 @@ from training.torch_interpreter import INPUT_SCALE
 
 # Boxes below are so many that no picture can be read.
 _DRAWN_MIN_SCORE = 0.3
+_LAST_RATE = 1e-5  # where the cosine ends, if it begins above
 
 
 @dataclass(frozen=True)
@@ -159,11 +160,12 @@ class Trainee(lightning.LightningModule):
         )
         steps = int(self.trainer.estimated_stepping_batches)
         warmup = self.config.warmup(steps)
+        end = min(_LAST_RATE, self.config.learning_rate)
         schedule = torch.optim.lr_scheduler.SequentialLR(
             optimizer,
             [
                 torch.optim.lr_scheduler.LinearLR(optimizer, 0.01, total_iters=warmup),
-                torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps - warmup), eta_min=1e-5),
+                torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps - warmup), eta_min=end),
             ],
             milestones=[warmup],
         )

@@ -63,7 +63,9 @@ def _shared(box: BoundingBox, other: BoundingBox) -> float:
 @click.option("--model", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
 @click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
-@click.option("--min-score", type=FiniteRange(0, 1), default=MIN_SCORE, show_default=True)
+@click.option(
+    "--min-score", type=FiniteRange(0, 1, min_open=True, max_open=True), default=MIN_SCORE, show_default=True
+)
 @click.option(
     "--without",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

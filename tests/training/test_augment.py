@@ -190,6 +190,17 @@ def test_a_region_to_ignore_stays_one() -> None:
         assert set(made.labels.tolist()) <= {IGNORED}
 
 
+def test_what_is_left_of_a_large_region_is_one_still() -> None:
+    """A hundredth of a crowd may fill a picture that is zoomed into it; only what is out of view goes."""
+    crowd, elsewhere = (-10 * SIZE, -2 * SIZE, SIZE, SIZE), (-10 * SIZE, -2 * SIZE, -1, SIZE)
+    boxes, labels = np.array([crowd, elsewhere], np.float32), np.array([IGNORED, IGNORED])
+
+    clipped, left = Augmenter(SIZE, AugmentConfig())._visible(boxes, labels, SIZE, SIZE)
+
+    assert left.tolist() == [IGNORED, -2]
+    assert clipped[0].tolist() == [0, 0, SIZE, SIZE]
+
+
 def test_a_crowd_is_cut_to_the_largest_faces() -> None:
     """Beyond max_faces the smallest are ignored, none is dropped."""
     sizes = range(10, 40, 3)

@@ -129,6 +129,24 @@ def test_figures_of_other_pictures_do_not_stay(data: Path, model: Path) -> None:
     assert "float32 parent" not in (model.parent / "README.md").read_text()
 
 
+def test_what_was_measured_against_the_parent_stays(data: Path, model: Path, tmp_path: Path) -> None:
+    """Measured again without a checkpoint, the model has its new latency and the ratio to float32 still."""
+    manifest = model.with_suffix(".json")
+    content = json.loads(manifest.read_text())
+    ratio, same = {"int8_over_float32": 0.5}, {"sha256": hashlib.sha256(data.read_bytes()).hexdigest()}
+    latency = {"threads_1": STAGES | ratio, "threads_2": STAGES, "float32_inference_ms_threads_1": 1.5}
+    content["metrics"] = {"data": same, "latency": latency}
+    manifest.write_text(json.dumps(content))
+    options = ["--model", str(model), "--data", str(data), "--output", str(tmp_path), "--no-stress"]
+
+    result = CliRunner().invoke(main, options)
+
+    assert result.exit_code == 0, result.output
+    now = load_manifest(manifest).metrics["latency"]
+    assert (now["float32_inference_ms_threads_1"], now["threads_1"]["int8_over_float32"]) == (1.5, 0.5)
+    assert {name: now["threads_1"][name] for name in STAGES} != STAGES
+
+
 def test_the_parent_of_another_model_is_refused(data: Path, model: Path, tmp_path: Path) -> None:
     """Its figures would be called those before quantising; nothing is measured or written."""
     checkpoint = tmp_path / "last.ckpt"

@@ -76,12 +76,19 @@ def test_a_record_holds_all_that_a_run_depends_on(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(module, "_PACKAGES", ("numpy", "no-such-package-is-installed"))
     monkeypatch.setattr(module, "commit", lambda: "abc")
 
-    record = provenance({"epochs": 3}, [data])
+    other = tmp_path / "val" / "train.json"
+    other.parent.mkdir()
+    other.write_bytes(b"[1]")
+
+    record = provenance({"epochs": 3}, [data, other, data])
 
     assert json.loads(json.dumps(record)) == {
         "config": {"epochs": 3},
         "commit": "abc",
-        "data": {"train.json": hashlib.sha256(b"[]").hexdigest()},
+        "data": {
+            "train.json": hashlib.sha256(b"[]").hexdigest(),
+            "train.json (2)": hashlib.sha256(b"[1]").hexdigest(),
+        },
         "versions": {"numpy": metadata.version("numpy")},
     }
 

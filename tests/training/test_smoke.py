@@ -100,7 +100,7 @@ def test_the_manifest_vouches_for_the_file(chain: Chain) -> None:
     assert manifest.head == NETWORKS[chain.network]().head()
     sides = (manifest.input.width, manifest.input.height, manifest.input.letterbox)
     assert sides == (chain.size, chain.size, True)
-    assert len(model) < 0.45 * (chain.folder / "run" / "last.float.tflite").stat().st_size
+    assert len(model) < 0.45 * (chain.folder / "run" / "last.128.float.tflite").stat().st_size
 
 
 def test_a_run_leaves_what_is_needed_to_repeat_it(chain: Chain) -> None:
@@ -108,7 +108,7 @@ def test_a_run_leaves_what_is_needed_to_repeat_it(chain: Chain) -> None:
     run = chain.folder / "run"
     record = json.loads((run / "run.json").read_text())
 
-    assert {"best.ckpt", "last.ckpt", "run.json", "last.float.tflite", "log"} <= {
+    assert {"best.ckpt", "last.ckpt", "run.json", "last.128.float.tflite", "log"} <= {
         path.name for path in run.iterdir()
     }
     assert {"metrics.csv"} < {path.name for path in (run / "log").iterdir()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -106,6 +107,13 @@ def test_faces_cut_by_more_than_half_are_ignored_and_lost_ones_go() -> None:
     changed = STRESSES["big"](scene((70, 50, 90, 70), (114, 60, 132, 78), (0, 0, 10, 10)))
 
     assert changed.labels.tolist() == [0, -1]
+
+
+def test_what_is_left_of_a_large_region_is_one_still() -> None:
+    """A face of which as little is left is gone; a crowd may fill the picture still."""
+    crowd = replace(scene((-3000, -3000, 160, 120)), labels=np.array([-1]))
+
+    assert STRESSES["big"](crowd).labels.tolist() == [-1]
 
 
 def test_a_third_of_each_face_is_hidden() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from tests.hand_made import manifest, model_spec, nobody, say
 from tests.training.colour_data import save_data
 from training.augment import Sample
 from training.data import LABELS
+from training.loss import IGNORED
 from training.provenance import data_hash
 from training.thresholds import Config, Evidence, choose, cost, gather, keeps_promises, main
 
@@ -148,6 +150,46 @@ def test_small_boxes_on_nobody_do_not_count() -> None:
     seen = gather(detector, [(None, nothing)], 1)  # type: ignore[arg-type]
 
     assert seen.false_scores == pytest.approx(np.array([[0.1, 0.8, 0.1]]))
+
+
+def test_faces_in_a_region_to_ignore_are_not_false() -> None:
+    """A crowd's region is far larger than the faces in it, which nobody annotated one by one."""
+    described = manifest(size=(320, 320), stride=32)
+    outputs = nobody(described)
+    say(outputs, (1, 1), (30, 30, 70, 70), (0.9, 0.1, 0.1))
+    say(outputs, (8, 8), (250, 250, 290, 290), (0.1, 0.8, 0.1))
+    crowd = Sample(
+        np.zeros((320, 320, 3), np.uint8),
+        np.array([(0, 0, 200, 320)], np.float32),
+        np.array([IGNORED]),
+        np.zeros(1, bool),
+    )
+    detector = Detector(ScriptedInterpreter(model_spec(described), [outputs]), described)
+
+    seen = gather(detector, [(None, crowd)], 1)  # type: ignore[arg-type]
+
+    assert seen.false_scores == pytest.approx(np.array([[0.1, 0.8, 0.1]]))
+    assert not len(seen.truth)
+
+
+def test_figures_at_other_thresholds_do_not_stay(model: Path, tmp_path: Path) -> None:
+    """What the door says changes with them; precision and latency do not."""
+    shown = (MaskLabel.WITH_MASK, MaskLabel.INCORRECT)
+    data = save_data(tmp_path / "data", [(shown, shown)])
+    path = model.with_suffix(".json")
+    figures = {"int8": {"mAP50": 0.9}, "latency": {}, "door": {"right": 1}, "stress": {"dark": 1}}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"metrics": figures}))
+    options = ["--model", str(model), "--data", str(data), "--pictures", "3"]
+
+    first = CliRunner().invoke(main, options)
+    chosen = json.loads(path.read_text())
+    path.write_text(json.dumps(chosen | {"metrics": figures}))
+    again = CliRunner().invoke(main, options)
+
+    assert chosen["metrics"] == {"int8": {"mAP50": 0.9}, "latency": {}}
+    assert "run training.evaluate" in first.stderr
+    assert json.loads(path.read_text())["metrics"] == figures
+    assert "run training.evaluate" not in again.stderr
 
 
 def test_the_command_says_what_the_thresholds_come_from(model: Path, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from training.data import TrainingSet, load_coco
 from training.fitting import WholeCheckpoints
 from training.networks.registry import NETWORKS, Checkpoint, load_checkpoint, save_checkpoint
 from training.networks.yolov5 import YoloV5
-from training.run_folder import Run, first_epoch
+from training.run_folder import Run, first_epoch, write_record
 from training.train import EpochPlan, build_network, main, train
 from training.trainee import Config, Trainee
 
@@ -291,6 +291,10 @@ def test_a_run_goes_on_as_it_was_begun(
         train(replace(config, **change), again)
     with pytest.raises(UsageError, match="begun with another --teacher"):
         first_epoch(config, replace(again, teacher=run.output / "last.ckpt"))
+    anchors = tmp_path / "anchors.json"
+    anchors.write_text("[]")
+    with pytest.raises(UsageError, match="begun with another --anchors"):
+        first_epoch(config, replace(again, anchors=anchors))
     with pytest.raises(UsageError, match=r"holds a run\. Go on with it: --resume"):
         train(config, run)
     assert first_epoch(replace(config, val_every_epochs=3, workers=2), again) == 1
@@ -356,6 +360,42 @@ def test_anchors_are_set_on_weights_to_start_from(tmp_path: Path) -> None:
 
     assert isinstance(network, YoloV5)
     assert [[list(each) for each in level] for level in network.level_anchors()] == anchors
+
+
+def test_weights_of_another_project_are_no_checkpoint(tmp_path: Path) -> None:
+    """One line that names the file, and what to give."""
+    torch.save({"state_dict": {"network.model.0.weight": torch.zeros(3)}}, tmp_path / "other.ckpt")
+
+    with pytest.raises(ModelError, match=r"other\.ckpt: .* not those of a .* Give a \.ckpt of training"):
+        load_checkpoint(tmp_path / "other.ckpt")
+
+
+def test_a_low_rate_never_rises(data: Path, tmp_path: Path) -> None:
+    """A gentle run's rate is the highest after its warm-up, not at its end."""
+    config = Config(network=NANO, epochs=2, learning_rate=1e-6, **SHORT)
+    train(config, Run(data, data, tmp_path / "run"))
+
+    stored = torch.load(tmp_path / "run" / "last.ckpt", weights_only=False)
+
+    assert stored["optimizer_states"][0]["param_groups"][0]["lr"] <= 1e-6
+
+
+def test_another_teacher_is_not_resumed_with(tmp_path: Path) -> None:
+    """Whose view a network shares is part of what it learns."""
+    data = save_data(tmp_path / "data", [((MaskLabel.WITH_MASK,), (MaskLabel.WITH_MASK,))])
+    teachers = []
+    for name in ("one", "other"):
+        teachers.append(tmp_path / name / "last.ckpt")
+        save_checkpoint(Checkpoint(NANO, 64, NETWORKS[NANO]()), teachers[-1])
+        (tmp_path / name / "run.json").write_text(json.dumps({"commit": name}))
+    run = Run(data, data, tmp_path / "run", teacher=teachers[0])
+    write_record(Config(), run)
+    torch.save({"epoch": 0}, run.output / "last.ckpt")
+    again = replace(run, resume=True)
+
+    assert first_epoch(Config(), again) == 1
+    with pytest.raises(UsageError, match="begun with another --teacher"):
+        first_epoch(Config(), replace(again, teacher=teachers[1]))
 
 
 @pytest.mark.parametrize("content", [torch.zeros(3), {"state_dict": None}, {"epoch": 1}])

@@ -52,6 +52,19 @@ def test_the_command_marks_left_out_faces_and_leaves_out_pictures(model: Path, t
     assert "2 pictures, 1 regions to ignore added" in result.output
 
 
+@pytest.mark.parametrize("score", ["0", "1", "nan"])
+def test_a_score_that_no_model_runs_with_is_a_usage_error(score: str, model: Path, tmp_path: Path) -> None:
+    """Everything, or nothing, would be found."""
+    data = save_data(tmp_path / "data", [([BARE], [BARE])])
+    options = ["--model", str(model), "--data", str(data), "--output", str(tmp_path / "m.json")]
+
+    result = CliRunner().invoke(main, [*options, "--min-score", score])
+
+    assert result.exit_code == 2
+    assert "--min-score" in result.stderr
+    assert not (tmp_path / "m.json").exists()
+
+
 def test_a_name_that_no_picture_has_is_an_error(model: Path, tmp_path: Path) -> None:
     """A misspelt copy of a validation picture would stay in; a blank is part of a name."""
     data, names = save_data(tmp_path / "data", [([BARE], [BARE])]), tmp_path / "copies.txt"

@@ -106,7 +106,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if name not in NETWORKS:
         raise ModelError(f"{path} holds a network '{name}'. Known: {', '.join(NETWORKS)}.")
     network = NETWORKS[name]()
-    load_slim(network, {n.removeprefix(_PREFIX): v for n, v in state.items() if n.startswith(_PREFIX)})
+    try:
+        load_slim(network, {n.removeprefix(_PREFIX): v for n, v in state.items() if n.startswith(_PREFIX)})
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
     return Checkpoint(name, content.get("size", 320), network.eval())
 
 

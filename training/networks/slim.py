@@ -30,7 +30,7 @@ def load_slim(network: nn.Module, state: Mapping[str, Tensor]) -> None:
         first = str(error).splitlines()[1].strip()[:120]
         raise ModelError(
             f"The weights are not those of a {type(network).__name__} ({first}). "
-            "Name their network with --network."
+            "Give a .ckpt of training.train, or a file of training/weights."
         ) from error
 
 
