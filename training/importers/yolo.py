@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pi_mask.camera.picture import PICTURE_SUFFIXES
 from pi_mask.errors import InputError
 from training.annotations import read_text
 from training.importers.base import (
@@ -26,15 +27,37 @@ _LANDMARKS = 14
 
 
 def read(source: Path, options: ReadOptions) -> Iterator[RawImage | InputError]:
-    """Read all label files of a folder and below; where folders are called "labels", those in them only."""
+    """Read all label files of a folder and below.
+
+    Those are the text files whose picture lies beside them, and all in folders called "labels". Where there
+    is no such folder, the other text files count too, apart from lists and notes.
+    """
     paths = [path for path in files_under(source, ".txt") if path.name.lower() != "classes.txt"]
-    in_labels = [path for path in paths if _LABELS in path.relative_to(source.parent).parts[:-1]]
+    has_folders = any(_is_in_labels(path, source) for path in paths)
+    pictured = _pictured({path.parent for path in paths})
+    chosen = [
+        path
+        for path in paths
+        if path.with_suffix("") in pictured
+        or _is_in_labels(path, source)
+        or not (has_folders or _is_list_or_note(path))
+    ]
     names = class_names(options.names or _find_names(source))
-    return each(lambda path: parse(path, names), in_labels or filter(_is_label_file, paths))
+    return each(lambda path: parse(path, names), chosen)
 
 
-def _is_label_file(path: Path) -> bool:
-    return path.stem.lower() not in _OTHER_FILES and not path.stem.lower().startswith("readme")
+def _pictured(folders: Iterable[Path]) -> set[Path]:
+    """The paths of the pictures in these folders, without suffix."""
+    files = (path for folder in folders for path in folder.iterdir())
+    return {path.with_suffix("") for path in files if path.suffix.lower() in PICTURE_SUFFIXES}
+
+
+def _is_in_labels(path: Path, source: Path) -> bool:
+    return _LABELS in path.relative_to(source.parent).parts[:-1]
+
+
+def _is_list_or_note(path: Path) -> bool:
+    return path.stem.lower() in _OTHER_FILES or path.stem.lower().startswith("readme")
 
 
 def _find_names(source: Path) -> Path | None:
@@ -81,8 +104,14 @@ def parse(path: Path, names: dict[int, str]) -> RawImage:
         if fields:
             where = f"{path}, line {number}"
             label, *values = numbers(fields, where)
-            faces.append(RawFace(names.get(int(label), f"{label:g}"), _corners(values, where), where))
+            faces.append(RawFace(_name(label, names, where), _corners(values, where), where))
     return RawImage((path.stem,), tuple(faces), path, is_normalised=True)
+
+
+def _name(number: float, names: dict[int, str], where: str) -> str:
+    if not number.is_integer():
+        raise InputError(f"{where}: {number:g} is no number of a class. Correct it.")
+    return names.get(int(number), f"{number:g}")
 
 
 def _corners(values: list[float], where: str) -> Corners:

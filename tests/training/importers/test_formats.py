@@ -69,47 +69,6 @@ def test_yolo(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [("classes.txt", "bare\nmask\n"), ("data.yaml", "names:\n  0: bare\n  1: mask\n")],
-    ids=["list", "yaml mapping"],
-)
-def test_yolo_class_names(tmp_path: Path, name: str, content: str) -> None:
-    """Names come from a list or a mapping; a class without a name keeps its number."""
-    text(tmp_path / name, content)
-    text(tmp_path / "a.txt", "1 0.5 0.5 0.1 0.1", "7 0.5 0.5 0.1 0.1")
-
-    assert [face.label for face in read_all(yolo.read, tmp_path)[0].faces] == ["mask", "7"]
-    with pytest.raises(InputError, match=r"a\.txt holds no list 'names'|a\.yaml, line|holds no list"):
-        yolo.class_names(text(tmp_path / "other.yaml", "nc: 2"))
-
-
-def test_yolo_takes_every_file_of_a_labels_folder(tmp_path: Path) -> None:
-    """There "test.txt" is a picture's; "classes.txt" is where LabelImg writes the names."""
-    for name in ("test", "notes"):
-        picture(tmp_path / "images" / f"{name}.jpg")
-        text(tmp_path / "labels" / f"{name}.txt", "0 0.25 0.5 0.3 0.5")
-    text(tmp_path / "labels" / "classes.txt", "mask")
-    text(tmp_path / "train.txt", "images/test.jpg")
-    (tmp_path / "labels" / "._test.txt").write_bytes(b"\0\5\x16\7")
-
-    below = run(tmp_path / "out" / "all.json", "yolo", tmp_path, *MAPPED)
-    named = run(
-        tmp_path / "o" / "a.json", "yolo", tmp_path / "labels", "--images", tmp_path / "images", *MAPPED
-    )
-
-    assert below.boxes == named.boxes == [[("with_mask", (10, 20, 40, 60))]] * 2
-
-
-def test_yolo_polygons_of_seven_points(tmp_path: Path) -> None:
-    """They have as many numbers as a box with landmarks, which no box of theirs would hold."""
-    line = "0 0.1 0.2 0.2 0.1 0.3 0.1 0.4 0.2 0.4 0.5 0.3 0.6 0.2 0.6"
-
-    (found,) = read_all(yolo.read, text(tmp_path / "a.txt", line))
-
-    assert [face.box for face in found.faces] == [(0.1, 0.1, 0.4, 0.6)]
-
-
 def test_coco(tmp_path: Path) -> None:
     """Boxes are left, top, width and height; a crowd is a region to ignore; the rest of an entry is kept."""
     picture(tmp_path / "in" / "a.jpg")
@@ -362,6 +321,7 @@ DAMAGED: list[Case] = [
     ),
     (yolo.read, "a.txt", "0 0.5 0.5 0.1 0.1\n0 0.5 0.5 0.1\n", r"a\.txt, line 2: 4 numbers are no box"),
     (yolo.read, "a.txt", "0 0.5 nan 0.1 0.1\n", r"a\.txt, line 1: 'nan' is no finite number"),
+    (yolo.read, "a.txt", "0.51 0.5 0.5 0.1 0.1\n", r"a\.txt, line 1: 0\.51 is no number of a class"),
     (
         yolo.read,
         "a.txt",
