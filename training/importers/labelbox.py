@@ -29,14 +29,14 @@ def _labelled(source: Path) -> list[tuple[str, Json]]:
     else:
         lines = enumerate(text.split("\n"), 1)
         rows = [(f"{source}, line {n}", _json(line)) for n, line in lines if line.strip()]
-    return [(where, row) for where, row in rows if _is_labelled(row)]
+    return [(where, row) for where, row in rows if _is_labelled(row, where)]
 
 
-def _is_labelled(row: Json) -> bool:
-    """Whether somebody labelled a row; a damaged one counts, so that it is reported."""
+def _is_labelled(row: Json, where: str) -> bool:
+    """Whether somebody labelled a row; one that is wrong counts, so that it is reported."""
     try:
-        return not isinstance(row, Mapping) or _objects(row) is not None
-    except (KeyError, TypeError, AttributeError):
+        return not isinstance(row, Mapping) or _objects(row, where) is not None
+    except (KeyError, TypeError, AttributeError, InputError):
         return True
 
 
@@ -47,14 +47,27 @@ def _json(line: str) -> Json:
         return line
 
 
-def _objects(row: Mapping[str, Json]) -> list[Json] | None:
+def _objects(row: Mapping[str, Json], where: str) -> list[Json] | None:
     """The annotated objects of a row; None where there is no label."""
     if "projects" not in row:
         return None if row.get("Skipped") else _old_objects(row.get("Label"))
-    labels = [label for project in row["projects"].values() for label in project.get("labels", [])]
-    done = [label for label in labels if not (label.get("performance_details") or {}).get("skipped")]
-    # Several labellers' opinions of one picture would be the same faces twice: the first one counts.
-    return list(done[0]["annotations"].get("objects", [])) if done else None
+    projects = [_opinions(project) for project in row["projects"].values()]
+    # Several labellers' opinions of one picture would be the same faces twice: the first one counts. A
+    # project without objects may have asked for something else.
+    found = [next(filter(None, opinions)) for opinions in projects if any(opinions)]
+    if len(found) > 1:
+        raise InputError(f"{where}: {len(found)} projects have objects in it. Export one project alone.")
+    return found[0] if found else ([] if any(projects) else None)
+
+
+def _opinions(project: Mapping[str, Json]) -> list[list[Json]]:
+    """Per labeller who did not skip the row, the objects."""
+    done = (
+        label
+        for label in project.get("labels", [])
+        if not (label.get("performance_details") or {}).get("skipped")
+    )
+    return [list(label["annotations"].get("objects", [])) for label in done]
 
 
 def _old_objects(label: Json) -> list[Json] | None:
@@ -74,7 +87,7 @@ def _parse(path: Path, where: str, row: Json) -> RawImage:
     if not isinstance(row, Mapping):
         raise InputError(f"{where} is no whole JSON object. Export it again.")
     try:
-        faces = tuple(_face(item, where) for item in _objects(row) or [])
+        faces = tuple(_face(item, where) for item in _objects(row, where) or [])
         names = _names(row)
         media = row.get("media_attributes") or {}
         size = (int(media["width"]), int(media["height"])) if {"width", "height"} <= set(media) else None

@@ -237,9 +237,9 @@ def test_labelbox(tmp_path: Path, is_list: bool) -> None:
 
 
 def test_labelbox_counts_each_face_once_and_skipped_rows_not_at_all(tmp_path: Path) -> None:
-    """A row in two projects has the first one's faces; a row that was skipped may show anybody."""
+    """A row that two people labelled has the first one's faces; one that was skipped may show anybody."""
     shared = labelbox_row("a.jpg", [BOX])
-    shared["projects"]["q"] = {"labels": [{"annotations": {"objects": [BOX, POLYGON]}}]}
+    shared["projects"]["p"]["labels"].append({"annotations": {"objects": [BOX, POLYGON]}})
     skipped = labelbox_row("b.jpg", [])
     skipped["projects"]["p"]["labels"][0]["performance_details"] = {"skipped": True}
     old = {"External ID": "c.jpg", "Label": {}, "Skipped": True}
@@ -249,6 +249,19 @@ def test_labelbox_counts_each_face_once_and_skipped_rows_not_at_all(tmp_path: Pa
     )
 
     assert [(raw.names[0], len(raw.faces)) for raw in found] == [("a.jpg", 1)]
+
+
+def test_labelbox_takes_the_project_with_objects(tmp_path: Path) -> None:
+    """One that only classifies pictures hides no faces; two with faces are one too many."""
+    row = labelbox_row("a.jpg", [])
+    row["projects"]["q"] = {"labels": [{"annotations": {"objects": [BOX, POLYGON]}}]}
+
+    (found,) = read_all(labelbox.read, text(tmp_path / "one.ndjson", json.dumps(row)))
+    row["projects"]["p"]["labels"][0]["annotations"]["objects"] = [BOX]
+
+    assert [face.label for face in found.faces] == ["mask", "bare"]
+    with pytest.raises(InputError, match=r"two\.ndjson, line 1: 2 projects have objects in it\. Export one"):
+        read_all(labelbox.read, text(tmp_path / "two.ndjson", json.dumps(row)))
 
 
 def test_labelbox_of_old(tmp_path: Path) -> None:
