@@ -22,6 +22,7 @@ from training.importers.base import (
     numbers,
 )
 
+_ROOT = "annotation"
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -39,16 +40,9 @@ def parse(path: Path, *, is_difficult_ignored: bool = False) -> RawImage:
     """One picture's annotation.
 
     Raises:
-        InputError: The XML is truncated, or lacks a name or a number.
+        InputError: The XML is truncated, of another form, or lacks a name or a number.
     """
-    try:
-        # Expat limits the expansion of entities since 2.4.1 and ElementTree loads none from outside.
-        root = ElementTree.parse(path).getroot()  # noqa: S314
-        lines = _object_lines(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}. Check its permissions.") from error
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise InputError(f"{path} is no whole XML ({error}). Download or export it again.") from error
+    root, lines = _load(path)
     faces = []
     for line, item in zip(lines, root.iter("object"), strict=True):
         where = f"{path}, line {line}"
@@ -63,6 +57,23 @@ def parse(path: Path, *, is_difficult_ignored: bool = False) -> RawImage:
     size = [int(side) for side in numbers(stated, f"{path}, size")] if all(stated) else []
     names = tuple(dict.fromkeys(filter(None, (_text(root, "filename"), path.stem))))
     return RawImage(names, tuple(faces), path, (size[0], size[1]) if size else None)
+
+
+def _load(path: Path) -> tuple[ElementTree.Element, list[int]]:
+    """The root, and the line of each object."""
+    try:
+        # Expat limits the expansion of entities since 2.4.1 and ElementTree loads none from outside.
+        root = ElementTree.parse(path).getroot()  # noqa: S314
+        lines = _object_lines(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}. Check its permissions.") from error
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise InputError(f"{path} is no whole XML ({error}). Download or export it again.") from error
+    if root.tag != _ROOT:
+        raise InputError(
+            f"{path} is no Pascal VOC: it begins with <{root.tag}>, not <{_ROOT}>. Export it as Pascal VOC."
+        )
+    return root, lines
 
 
 def _object_lines(xml: bytes) -> list[int]:

@@ -332,6 +332,12 @@ DAMAGED: list[Case] = [
         VOC.format(difficult=0).replace("50.5", "half"),
         r"a\.xml, line 5: 'half' is no finite",
     ),
+    (
+        voc.read,
+        "annotations.xml",
+        '<annotations><image name="a.jpg"><box xtl="1"/></image></annotations>',
+        r"annotations\.xml is no Pascal VOC: it begins with <annotations>, .* Export it as",
+    ),
     (yolo.read, "a.txt", "0 0.5 0.5 0.1 0.1\n0 0.5 0.5 0.1\n", r"a\.txt, line 2: 4 numbers are no box"),
     (yolo.read, "a.txt", "0 0.5 nan 0.1 0.1\n", r"a\.txt, line 1: 'nan' is no finite number"),
     (yolo.read, "a.txt", "0.51 0.5 0.5 0.1 0.1\n", r"a\.txt, line 1: 0\.51 is no number of a class"),

@@ -56,7 +56,8 @@ def test_two_annotations_of_one_picture_are_an_error(tmp_path: Path, output: Pat
     for name in ("1", "2"):
         text(
             tmp_path / "in" / f"{name}.xml",
-            f"<a><filename>1.jpg</filename><object><name>with_mask</name>{box}</object></a>",
+            "<annotation><filename>1.jpg</filename>"
+            f"<object><name>with_mask</name>{box}</object></annotation>",
         )
 
     imported = run(output, "voc", tmp_path / "in")
