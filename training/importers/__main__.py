@@ -104,8 +104,6 @@ def main(format_name: str, source: Path, output: Path, append: bool, **options: 
     settings = _settings(source, dict(entry.labels), options)
     found = entry.read(source, ReadOptions(options["names"]))
     imported = import_images(found, settings, output, known)
-    for line in imported.damaged:
-        tell(f"Left out: {line}")
     if imported.unlabelled:
         tell(
             f"{imported.unlabelled} pictures have no annotation and were left out. If nobody is in them, "
@@ -113,7 +111,7 @@ def main(format_name: str, source: Path, output: Path, append: bool, **options: 
         )
     if imported.lost:
         tell(f"{imported.lost} faces are smaller than a pixel and were left out.")
-    _summarise(imported.images[len(known) :], output, len(imported.damaged))
+    _summarise(imported.images[len(known) :], output, imported.damaged)
 
 
 def _settings(source: Path, labels: dict[str, str], options: dict[str, Value]) -> Settings:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pi_mask.commands.streams import progress
+from pi_mask.commands.streams import progress, tell
 from pi_mask.errors import InputError, OutputError, UsageError
 from training.annotations import IMAGES, AnnotatedImage, write_annotations
 from training.importers.base import RawImage
@@ -25,13 +25,13 @@ class Imported:
 
     Attributes:
         images: All that the COCO file holds now.
-        damaged: What was left out, a line each.
+        damaged: Number of pictures that were left out as damaged.
         unlabelled: Number of pictures without annotation that were left out.
         lost: Number of faces smaller than a pixel that were left out.
     """
 
     images: list[AnnotatedImage]
-    damaged: list[str]
+    damaged: int
     unlabelled: int
     lost: int
 
@@ -153,6 +153,9 @@ def import_images(
                 except InputError as error:
                     _keep_or_raise(error, settings, damaged)
                 advance()
+        # Before what may end the import: with nothing left, these lines say why.
+        for line in damaged:
+            tell(f"Left out: {line}")
         unlabelled = index.unfound
         if settings.is_taking_unlabelled:
             for path in unlabelled:
@@ -161,7 +164,7 @@ def import_images(
         stage.check()
         images = [*known, *stage.images]
         _publish(staged, output, images)
-    return Imported(images, damaged, len(unlabelled), stage.lost)
+    return Imported(images, len(damaged), len(unlabelled), stage.lost)
 
 
 @contextmanager

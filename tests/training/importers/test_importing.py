@@ -148,16 +148,19 @@ def test_pictures_without_annotation_are_counted_or_taken(tmp_path: Path, output
 
 
 def test_nothing_left_is_an_error(tmp_path: Path, output: Path) -> None:
-    """An import that leaves everything out writes no file without pictures."""
+    """An import that leaves everything out says what that was, and writes no file without pictures."""
     source = two_pictures(tmp_path / "in")
     (tmp_path / "in" / "a.jpg").write_bytes(b"")
 
     imported = run(output, "csv", source, "--skip-damaged")
 
-    assert (imported.code, imported.err) == (
+    first, second, last = imported.err.splitlines()
+    assert (imported.code, last) == (
         1,
-        "Error: No picture was imported. Check the format's name, and what was left out.\n",
+        "Error: No picture was imported. Check the format's name, and what was left out.",
     )
+    assert first == f"Left out: {tmp_path / 'in' / 'a.jpg'} is empty. Copy the file again."
+    assert second.startswith(f"Left out: {source}: picture 'b.jpg' is not in ")
     assert not output.parent.exists()
 
 
