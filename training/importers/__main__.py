@@ -21,8 +21,8 @@ from training.annotations import AnnotatedImage, read_annotations
 from training.command import Command
 from training.importers.base import ReadOptions
 from training.importers.convert import MEANINGS, Inset, LabelMap
-from training.importers.formats import FORMATS
-from training.importers.importing import Settings, import_images
+from training.importers.formats import FORMATS, Format
+from training.importers.importing import Imported, Settings, import_images
 
 Value: TypeAlias = Any
 """Of an option, as click made it."""
@@ -104,13 +104,7 @@ def main(format_name: str, source: Path, output: Path, append: bool, **options: 
     settings = _settings(source, dict(entry.labels), options)
     found = entry.read(source, ReadOptions(options["names"]))
     imported = import_images(found, settings, output, known)
-    if imported.unlabelled:
-        tell(
-            f"{imported.unlabelled} pictures have no annotation and were left out. If nobody is in them, "
-            "import them too: --unlabelled-are-empty."
-        )
-    if imported.lost:
-        tell(f"{imported.lost} faces are smaller than a pixel and were left out.")
+    _tell_left_out(imported, entry)
     _summarise(imported.images[len(known) :], output, imported.damaged)
 
 
@@ -127,6 +121,27 @@ def _settings(source: Path, labels: dict[str, str], options: dict[str, Value]) -
         is_skipping=options["skip_damaged"],
         is_taking_unlabelled=options["unlabelled_are_empty"],
     )
+
+
+def _tell_left_out(imported: Imported, entry: Format) -> None:
+    if entry.is_of_several:
+        others = imported.unlabelled + imported.made
+        if others:
+            tell(f"{others} pictures are not in SOURCE and were left out.")
+    else:
+        _tell_unlabelled(imported)
+    if imported.lost:
+        tell(f"{imported.lost} faces are smaller than a pixel and were left out.")
+
+
+def _tell_unlabelled(imported: Imported) -> None:
+    if imported.unlabelled:
+        tell(
+            f"{imported.unlabelled} pictures have no annotation and were left out. If nobody is in them, "
+            "import them too: --unlabelled-are-empty."
+        )
+    if imported.made:
+        tell(f"{imported.made} pictures that an import copied there, or a check drew, were left out.")
 
 
 def _summarise(images: list[AnnotatedImage], output: Path, left_out: int) -> None:

@@ -11,11 +11,17 @@ from training.importers.base import IGNORED, Reader
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One format: its reader, what SOURCE is, and labels whose meaning is plain."""
+    """One format: its reader, what SOURCE is, and labels whose meaning is plain.
+
+    Attributes:
+        is_of_several: SOURCE often is one of several files about the pictures of one folder, such as the
+            parts of a split, and lists pictures without faces too.
+    """
 
     read: Reader
     source: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    is_of_several: bool = False
 
 
 _FMLD = {
@@ -28,7 +34,7 @@ _FMLD = {
 _WIDERFACE = {widerface.INVALID: IGNORED, "heavily_occluded_face": IGNORED}
 
 FORMATS: Mapping[str, Format] = {
-    "coco": Format(coco.read, "a JSON file"),
+    "coco": Format(coco.read, "a JSON file", is_of_several=True),
     "csv": Format(csv.read, "a table with the columns filename, class, xmin, ymin, xmax, ymax"),
     "fddb": Format(fddb.read, "an ellipseList.txt, or the folder of them"),
     "fmld": Format(voc.read_fmld, "the folder of FMLD's XML files", _FMLD),

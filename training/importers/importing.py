@@ -6,7 +6,7 @@ import itertools
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from pi_mask.errors import InputError, OutputError, UsageError
 from training.annotations import IMAGES, AnnotatedImage, write_annotations
 from training.importers.base import RawImage
 from training.importers.convert import NO_INSET, Inset, LabelMap, convert, write_jpeg
+from training.importers.made import without_made
 from training.importers.pictures import PictureIndex
 
 
@@ -27,12 +28,14 @@ class Imported:
         images: All that the COCO file holds now.
         damaged: Number of pictures that were left out as damaged.
         unlabelled: Number of pictures without annotation that were left out.
+        made: Number of pictures left out because an earlier import copied them there, or a check drew them.
         lost: Number of faces smaller than a pixel that were left out.
     """
 
     images: list[AnnotatedImage]
     damaged: int
     unlabelled: int
+    made: int
     lost: int
 
 
@@ -146,17 +149,12 @@ def import_images(
     index = PictureIndex(settings.images)
     with _staging(output) as staged:
         stage = _Stage(settings, staged, _Names(output.parent / IMAGES, len(known)), index)
-        with progress("Importing", len(raw)) as advance:
-            for item in raw:
-                try:
-                    stage.add(item, index.find(item.names, item.annotation))
-                except InputError as error:
-                    _keep_or_raise(error, settings, damaged)
-                advance()
+        _add_all(raw, stage, damaged)
         # Before what may end the import: with nothing left, these lines say why.
         for line in damaged:
             tell(f"Left out: {line}")
-        unlabelled = index.unfound
+        unlabelled = without_made(index.unfound)
+        made = len(index.unfound) - len(unlabelled)
         if settings.is_taking_unlabelled:
             for path in unlabelled:
                 stage.add(RawImage((path.name,), (), path), path)
@@ -164,7 +162,17 @@ def import_images(
         stage.check()
         images = [*known, *stage.images]
         _publish(staged, output, images)
-    return Imported(images, len(damaged), len(unlabelled), stage.lost)
+    return Imported(images, len(damaged), len(unlabelled), made, stage.lost)
+
+
+def _add_all(raw: Sequence[RawImage], stage: _Stage, damaged: list[str]) -> None:
+    with progress("Importing", len(raw)) as advance:
+        for item in raw:
+            try:
+                stage.add(item, stage.index.find(item.names, item.annotation))
+            except InputError as error:
+                _keep_or_raise(error, stage.settings, damaged)
+            advance()
 
 
 @contextmanager
