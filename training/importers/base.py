@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,6 +162,25 @@ def counted_blocks(path: Path) -> Iterator[Block]:
             position += 1
 
 
+def files_below(folder: Path) -> Iterator[Path]:
+    """All files of a folder and below, also of linked folders; each folder once, by its own path if it can.
+
+    What macOS's finder puts beside each file, as "._name", is left out.
+    """
+    seen: set[Path] = set()
+    waiting = deque([folder])  # links come last: annotations name the folders that lie there themselves
+    while waiting:
+        for name, folders, files in os.walk(waiting.popleft()):
+            parent, real = Path(name), Path(name).resolve()
+            if real in seen:  # links may lead in a circle
+                folders.clear()
+                continue
+            seen.add(real)
+            waiting.extend(parent / each for each in sorted(folders) if (parent / each).is_symlink())
+            paths = (parent / each for each in files if not each.startswith("._"))
+            yield from (path for path in paths if path.is_file())
+
+
 def files_under(source: Path, suffix: str) -> list[Path]:
     """The file itself, or all files of that suffix in a folder and below, sorted by name.
 
@@ -168,8 +189,7 @@ def files_under(source: Path, suffix: str) -> list[Path]:
     """
     if source.is_file():
         return [source]
-    # macOS puts a "._name" with what its finder knows beside each name.
-    found = sorted(p for p in source.rglob(f"*{suffix}") if p.is_file() and not p.name.startswith("._"))
+    found = sorted(path for path in files_below(source) if path.name.endswith(suffix))
     if not found:
         problem = f"holds no {suffix} file" if source.is_dir() else "does not exist"
         raise InputError(f"{source} {problem}. Name the folder or file with the annotations.")

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from pi_mask.camera.picture import PICTURE_SUFFIXES
 from pi_mask.errors import InputError
+from training.importers.base import files_below
 
 
 class PictureIndex:
@@ -25,9 +26,8 @@ class PictureIndex:
         self._folder = folder
         self._by_stem: dict[str, list[Path]] = defaultdict(list)
         self._found: set[Path] = set()
-        for path in sorted(folder.absolute().rglob("*")):
-            # macOS puts a "._name" with what its finder knows beside each name.
-            if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file() and not path.name.startswith("._"):
+        for path in sorted(files_below(folder.absolute())):
+            if path.suffix.lower() in PICTURE_SUFFIXES:
                 self._by_stem[_key(path.name)].append(path)
         if not self._by_stem:
             problem = "holds no picture" if folder.is_dir() else "is no folder"

@@ -123,3 +123,25 @@ def test_two_pictures_of_one_name_are_not_guessed(tmp_path: Path, output: Path) 
     both = [str(tmp_path / "in" / name / "a.jpg") for name in ("one", "two")]
     assert imported.code == 1
     assert f"'a.jpg' may be {both[0]} or {both[1]}" in imported.err
+
+
+def test_linked_folders_are_entered_once(tmp_path: Path, output: Path) -> None:
+    """Pictures and annotations may lie on another disk; links in a circle end, and count nothing twice."""
+    picture(tmp_path / "disk" / "deep" / "a.jpg")
+    text(tmp_path / "disk" / "labels" / "a.txt", "0 0.25 0.5 0.3 0.5")
+    picture(tmp_path / "in" / "own" / "b.jpg")
+    for name, target in (("images", "disk/deep"), ("labels", "disk/labels"), ("a-loop", "in"), ("z", "disk")):
+        (tmp_path / "in" / name).symlink_to(tmp_path / target, target_is_directory=True)
+    (tmp_path / "in" / "gone").symlink_to(tmp_path / "nowhere")
+
+    imported = run(output, "yolo", tmp_path / "in", "--map", "0=with_mask", "--unlabelled-are-empty")
+
+    assert [(image.original, len(image.faces)) for image in imported.images] == [("a.jpg", 1), ("b.jpg", 0)]
+
+
+def test_a_folder_that_lies_there_goes_before_links_to_it(tmp_path: Path, output: Path) -> None:
+    """Annotations name it by its own path, whatever else leads to it."""
+    picture(tmp_path / "in" / "b" / "a.jpg")
+    (tmp_path / "in" / "a").symlink_to("b", target_is_directory=True)
+
+    assert run(output, "csv", table(tmp_path / "in", "b/a.jpg")).code == 0
