@@ -36,7 +36,8 @@ class AnnotatedImage:
         file_name: Within the folder ``images/`` beside the COCO file.
         width: In pixels, as ``height``; boxes are in the same pixels. 0 where the file does not say.
         source: The collection it came from.
-        group: Pictures of one group show the same person, minute or film: a split never divides them.
+        group: Pictures of one group show the same person, minute or film: a split never divides them. One
+            that stands alone has its own file name here, and no group in the COCO file.
         is_synthetic: A drawn or pasted mask, or another made-up part.
         original: What the source calls it.
     """
@@ -128,14 +129,19 @@ def _parse(path: Path, content: Json) -> list[AnnotatedImage]:
             int(image.get("width", 0)),
             int(image.get("height", 0)),
             tuple(faces[image["id"]]),
-            str(image.get("source", "")),
-            # Without a group a picture stands alone.
-            str(image.get("group", "")) or image["file_name"],
+            stated(image, "source"),
+            stated(image, "group") or image["file_name"],
             bool(image.get("synthetic", False)),
-            str(image.get("original", "")),
+            stated(image, "original"),
         )
         for image in content["images"]
     ]
+
+
+def stated(entry: Json, key: str) -> str:
+    """What an entry says of a key, as text; empty where it says nothing or null."""
+    value = entry.get(key)
+    return "" if value is None else str(value)
 
 
 def write_annotations(path: Path, images: Sequence[AnnotatedImage]) -> None:
@@ -175,7 +181,8 @@ def _image_entry(index: int, image: AnnotatedImage) -> dict[str, Any]:
         "width": image.width,
         "height": image.height,
         "source": image.source,
-        "group": image.group,
+        # Names repeat from one collection to the next: as a group one would join strangers.
+        **({"group": image.group} if image.group not in {"", image.file_name} else {}),
         "synthetic": image.is_synthetic,
         **({"original": image.original} if image.original else {}),
     }

@@ -54,7 +54,7 @@ def look_at_val(path: Path) -> tuple[Row, ...]:
         for image in document["images"]:
             picture = decode_picture(path.parent / "images" / image["file_name"])
             found, _ = opened.detector.detect(Frame(picture, 0.0, 0))
-            group = numbers.setdefault(image["group"], len(numbers))
+            group = numbers.setdefault(image.get("group", image["file_name"]), len(numbers))
             rows += [Row(step, group, scores) for step, scores in _looks(faces[image["id"]], found)]
     return tuple(rows)
 

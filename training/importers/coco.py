@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterator
 from pathlib import Path
 
 from pi_mask.errors import InputError
-from training.annotations import Json, read_json
+from training.annotations import Json, read_json, stated
 from training.importers.base import IGNORED, RawFace, RawImage, ReadOptions, each, from_size, numbers
 
 
@@ -53,12 +53,13 @@ def _parse(path: Path, image: Json, annotations: list[Json], labels: dict[Json, 
         label = IGNORED if annotation.get("iscrowd") else labels[category]
         faces.append(RawFace(label, from_size(box, where), where))
     size = numbers((image.get("width") or 0, image.get("height") or 0), f"{path}, {name}")
+    group = stated(image, "group")
     return RawImage(
         (str(name),),
         tuple(faces),
         path,
         (int(size[0]), int(size[1])),
-        source=str(image.get("source", "")),
-        group=str(image.get("group", "")),
+        source=stated(image, "source"),
+        group=group if group != name else "",  # written so until November 2026: it stands alone
         is_synthetic=bool(image.get("synthetic", False)),
     )

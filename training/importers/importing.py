@@ -97,7 +97,8 @@ class _Stage:
         name = self.names.next_for(source)
         write_jpeg(self.folder / name, made.image)
         height, width = made.image.shape[:2]
-        group = raw.group or f"{source}/{self._group(self.index.below(picture))}"
+        found = self._group(self.index.below(picture))
+        group = raw.group or (f"{source}/{found}" if found else name)
         is_synthetic = raw.is_synthetic or self.settings.is_synthetic
         self.images.append(
             AnnotatedImage(name, width, height, made.faces, source, group, is_synthetic, picture.name)
@@ -120,11 +121,11 @@ class _Stage:
             )
 
     def _group(self, path: str) -> str:
-        """What the pattern's brackets hold; the path where they hold nothing: that picture stands alone."""
+        """What the pattern's brackets hold; empty where they hold nothing: that picture stands alone."""
         match = self.settings.group.search(path) if self.settings.group else None
         found = next(filter(None, match.groups()), "") if match else ""
         self.grouped += bool(found)
-        return found or path
+        return found
 
 
 def import_images(

@@ -26,15 +26,15 @@ def test_groups_come_from_names(tmp_path: Path, output: Path) -> None:
     imported = run(output, "csv", source, "--group", "(clip[0-9]+)_", "--name", "hall", "--synthetic")
 
     found = [(image.group, image.is_synthetic) for image in imported.images]
-    assert found == [("hall/clip7", True), ("hall/clip7", True), ("hall/x.jpg", True)]
+    assert found == [("hall/clip7", True), ("hall/clip7", True), ("hall_00002.jpg", True)]
 
 
 @pytest.mark.parametrize(
     ("pattern", "groups"),
     [
         ("(clip[0-9])/|(img[0-9])_", ["hall/clip1", "hall/clip2", "hall/img3"]),
-        ("clip([0-9]*)", ["hall/1", "hall/2", "hall/img3_7.jpg"]),
-        ("(x*)clip1/(0)", ["hall/0", "hall/clip2/0.jpg", "hall/img3_7.jpg"]),
+        ("clip([0-9]*)", ["hall/1", "hall/2", "hall_00002.jpg"]),
+        ("(x*)clip1/(0)", ["hall/0", "hall_00001.jpg", "hall_00002.jpg"]),
     ],
 )
 def test_groups_may_come_from_folders(tmp_path: Path, output: Path, pattern: str, groups: list[str]) -> None:
