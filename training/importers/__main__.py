@@ -83,7 +83,7 @@ _FORMATS = "\n".join(f"  {name:10} {entry.source}" for name, entry in FORMATS.it
 @click.option(
     "--long-side", type=click.IntRange(0), default=512, show_default=True, help="In pixels; 0: as it is."
 )
-@click.option("--name", help="Name of the collection; default: that of SOURCE.")
+@click.option("--name", help="Name of the collection; default: its own, or that of SOURCE.")
 @click.option("--group", metavar="REGEX", help="Part of a picture's path that one film or person shares.")
 @click.option("--synthetic", is_flag=True, help="Masks are drawn or pasted: never for validation.")
 @click.option("--skip-damaged", is_flag=True, help="Leave damaged pictures out and list them.")
@@ -113,6 +113,7 @@ def _settings(source: Path, labels: dict[str, str], options: dict[str, Value]) -
     return Settings(
         source=options["name"] or source.resolve().stem,
         images=options["images"] or folder,
+        is_named=bool(options["name"]),
         labels=LabelMap(labels | _meanings(options["pairs"])),
         inset=_inset(options["inset"]),
         long_side=options["long_side"],

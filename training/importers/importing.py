@@ -44,13 +44,16 @@ class Settings:
     """How to import, with a reason per default.
 
     Attributes:
+        source: Name of the collection.
+        is_named: Somebody gave that name: it goes before one that the annotation has.
         group: What its brackets hold, in a picture's path below ``images``, names the picture's group;
-            without it each stands alone.
+            where they hold nothing it keeps the annotation's, or stands alone.
     """
 
     source: str
     images: Path
     labels: LabelMap
+    is_named: bool = False
     inset: Inset = NO_INSET
     long_side: int = 512  # faces of 16 px in it are the smallest that are measured
     group: re.Pattern[str] | None = None
@@ -93,12 +96,12 @@ class _Stage:
     def add(self, raw: RawImage, picture: Path) -> None:
         """Convert one picture and its boxes."""
         made = convert(raw, picture, self.settings.labels, self.settings.inset, self.settings.long_side)
-        source = raw.source or self.settings.source
+        source = self.settings.source if self.settings.is_named else raw.source or self.settings.source
         name = self.names.next_for(source)
         write_jpeg(self.folder / name, made.image)
         height, width = made.image.shape[:2]
         found = self._group(self.index.below(picture))
-        group = raw.group or (f"{source}/{found}" if found else name)
+        group = f"{source}/{found}" if found else raw.group or name
         is_synthetic = raw.is_synthetic or self.settings.is_synthetic
         self.images.append(
             AnnotatedImage(name, width, height, made.faces, source, group, is_synthetic, picture.name)
@@ -121,7 +124,7 @@ class _Stage:
             )
 
     def _group(self, path: str) -> str:
-        """What the pattern's brackets hold; empty where they hold nothing: that picture stands alone."""
+        """What the pattern's brackets hold; empty where that is nothing."""
         match = self.settings.group.search(path) if self.settings.group else None
         found = next(filter(None, match.groups()), "") if match else ""
         self.grouped += bool(found)

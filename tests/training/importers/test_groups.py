@@ -45,6 +45,23 @@ def test_sets_with_the_same_file_names_share_no_group(tmp_path: Path) -> None:
     assert checked.findings == []
 
 
+def test_options_go_before_what_the_file_says(tmp_path: Path, output: Path) -> None:
+    """A name that is given replaces the file's; so does a group, in each picture that the pattern is in."""
+    for number, name in enumerate(("film1_0.jpg", "b.jpg")):
+        save(tmp_path, name, scene(number))
+    own = [annotated(name, source="own", group="own/1") for name in ("film1_0.jpg", "b.jpg")]
+    source = coco(tmp_path, "mine.json", *own)
+
+    named = run(output, "coco", source, "--name", "hall", "--group", "(film[0-9]+)_")
+    kept = run(output.parent / "kept" / "all.json", "coco", source)
+
+    assert [(image.source, image.group) for image in named.images] == [
+        ("hall", "hall/film1"),
+        ("hall", "own/1"),
+    ]
+    assert [(image.source, image.group) for image in kept.images] == [("own", "own/1")] * 2
+
+
 @pytest.mark.parametrize("group", [None, "", "a.jpg"], ids=["null", "empty", "its own name"])
 def test_a_group_that_nobody_gave_is_none(tmp_path: Path, output: Path, group: str | None) -> None:
     """Null is no name; and a file name, which a split once wrote, joins nothing."""
