@@ -16,6 +16,12 @@ from training.annotations import read_text
 IGNORED = "ignore"
 """Label of a region that is neither a face nor background."""
 
+UNREAD_SUFFIXES = frozenset(
+    {".heic", ".heif", ".gif", ".jxl", ".psd", ".tga"}
+    | {".dng", ".arw", ".cr2", ".cr3", ".nef", ".orf", ".raf", ".rw2"}
+)
+"""Of pictures that OpenCV reads nowhere, or not everywhere."""
+
 Corners = tuple[float, float, float, float]
 Item = TypeVar("Item")
 

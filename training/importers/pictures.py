@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from pi_mask.camera.picture import PICTURE_SUFFIXES
 from pi_mask.errors import InputError
-from training.importers.base import files_below
+from training.importers.base import UNREAD_SUFFIXES, files_below
 
 
 class PictureIndex:
@@ -25,11 +25,14 @@ class PictureIndex:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._by_stem: dict[str, list[Path]] = defaultdict(list)
+        self._unread: dict[str, list[Path]] = defaultdict(list)
         self._found: set[Path] = set()
         for path in sorted(files_below(folder.absolute())):
             if path.suffix.lower() in PICTURE_SUFFIXES:
                 self._by_stem[_key(path.name)].append(path)
-        if not self._by_stem:
+            elif path.suffix.lower() in UNREAD_SUFFIXES:
+                self._unread[_normal(path.stem)].append(path)
+        if not self._by_stem and not self._unread:
             problem = "holds no picture" if folder.is_dir() else "is no folder"
             raise InputError(f"{folder} {problem}. Say where the pictures lie: --images FOLDER.")
 
@@ -45,10 +48,12 @@ class PictureIndex:
             near: The annotation file.
 
         Raises:
-            InputError: There is none, more than one, or another annotation spoke of it before.
+            InputError: There is none, or none of a kind that is read; there is more than one; or another
+                annotation spoke of it before.
         """
-        for name in names:
-            found = self._candidates(name)
+        spellings = (*names, *_without_unread_suffix(names))
+        for name in spellings:
+            found = _candidates(self._by_stem, name)
             if len(found) > 1:
                 found = _nearest(found, near)
             if len(found) == 1:
@@ -57,6 +62,9 @@ class PictureIndex:
                 raise InputError(
                     f"{near}: {name!r} may be {found[0]} or {found[1]}. Name the right folder with --images."
                 )
+        unread = [path for name in spellings for path in _candidates(self._unread, name)]
+        if unread:
+            raise InputError(f"{near}: {unread[0]} is of a kind that is not read. Save it as JPEG or PNG.")
         raise InputError(
             f"{near}: picture {names[0]!r} is not in {self._folder} or below. Restore it, or name "
             "another folder with --images."
@@ -80,16 +88,27 @@ class PictureIndex:
         """Pictures that no annotation spoke of."""
         return sorted({path for paths in self._by_stem.values() for path in paths} - self._found)
 
-    def _candidates(self, name: str) -> list[Path]:
-        wanted = PurePosixPath(name.replace("\\", "/"))
-        folders = [_normal(part) for part in wanted.parts[:-1] if part != "."]
-        named = self._by_stem.get(_key(wanted.name), [])
+
+def _without_unread_suffix(names: Sequence[str]) -> list[str]:
+    """What pictures of a kind that is not read may be called once they are saved as another."""
+    suffixes = [PurePosixPath(name).suffix for name in names]
+    return [
+        name.removesuffix(suffix)
+        for name, suffix in zip(names, suffixes, strict=True)
+        if suffix.lower() in UNREAD_SUFFIXES
+    ]
+
+
+def _candidates(pictures: Mapping[str, list[Path]], name: str) -> list[Path]:
+    wanted = PurePosixPath(name.replace("\\", "/"))
+    folders = [_normal(part) for part in wanted.parts[:-1] if part != "."]
+    named = pictures.get(_key(wanted.name), [])
+    found = [path for path in named if _ends_with(path, folders)]
+    while not found and folders and _is_elsewhere(wanted):
+        folders = folders[1:]
         found = [path for path in named if _ends_with(path, folders)]
-        while not found and folders and _is_elsewhere(wanted):
-            folders = folders[1:]
-            found = [path for path in named if _ends_with(path, folders)]
-        same = [path for path in found if _normal(path.name) == _normal(wanted.name)] or found
-        return [path for path in same if _composed(path.name) == _composed(wanted.name)] or same
+    same = [path for path in found if _normal(path.name) == _normal(wanted.name)] or found
+    return [path for path in same if _composed(path.name) == _composed(wanted.name)] or same
 
 
 def _nearest(paths: Sequence[Path], near: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from pi_mask.camera.picture import PICTURE_SUFFIXES
 from pi_mask.errors import InputError
 from training.annotations import read_text
 from training.importers.base import (
+    UNREAD_SUFFIXES,
     Corners,
     RawFace,
     RawImage,
@@ -49,7 +50,8 @@ def read(source: Path, options: ReadOptions) -> Iterator[RawImage | InputError]:
 def _pictured(folders: Iterable[Path]) -> set[Path]:
     """The paths of the pictures in these folders, without suffix."""
     files = (path for folder in folders for path in folder.iterdir())
-    return {path.with_suffix("") for path in files if path.suffix.lower() in PICTURE_SUFFIXES}
+    suffixes = PICTURE_SUFFIXES | UNREAD_SUFFIXES
+    return {path.with_suffix("") for path in files if path.suffix.lower() in suffixes}
 
 
 def _is_in_labels(path: Path, source: Path) -> bool:

@@ -79,6 +79,35 @@ def test_pictures_are_found_by_any_of_their_spellings(tmp_path: Path, output: Pa
     assert [image.original for image in imported.images] == ["img 1.png", "cafe\u0301.jpg", "IMG 1.JPG"]
 
 
+@pytest.mark.parametrize(
+    ("name", "saved_as"), [("p.heic", "p.jpg"), ("p.heic", "p.heic.jpg"), ("p", "p.jpg")]
+)
+def test_a_picture_of_a_kind_that_is_not_read_is_named(
+    tmp_path: Path, output: Path, name: str, saved_as: str
+) -> None:
+    """It is not called missing; saved as JPEG it is found under its old name too."""
+    text(tmp_path / "in" / "p.HEIC", "as a telephone writes it")
+    source = table(tmp_path / "in", name)
+
+    alone = run(output, "csv", source)
+    picture(tmp_path / "in" / saved_as)
+    saved = run(output, "csv", source)
+
+    assert (alone.code, alone.err) == (
+        1,
+        f"Error: {source}: {tmp_path / 'in' / 'p.HEIC'} is of a kind that is not read. "
+        "Save it as JPEG or PNG. Or leave such pictures out: --skip-damaged.\n",
+    )
+    assert [image.original for image in saved.images] == [saved_as]
+
+
+def test_jfif_is_jpeg(tmp_path: Path, output: Path) -> None:
+    """Browsers on Windows save pictures under that suffix."""
+    picture(tmp_path / "in" / "a.jpg").rename(tmp_path / "in" / "a.jfif")
+
+    assert run(output, "csv", table(tmp_path / "in", "a.jfif")).code == 0
+
+
 @pytest.mark.parametrize("name", ["/data/upload/7/a.jpg", "..\\media\\7\\a.jpg", "C:\\x\\7\\a.jpg"])
 def test_paths_of_another_machine_are_found_by_their_end(tmp_path: Path, output: Path, name: str) -> None:
     """What agrees decides, as annotation tools write where a picture lay on their own machine."""
