@@ -50,8 +50,9 @@ class CameraSettings(Section):
         default=480,
         ge=64,
         le=4096,
-        description="Height of a frame in pixels. 480 goes with a width of 640: 4:3 is the sensor's own "
-        "shape, so nobody is cut off above or below.",
+        description="Height of a frame in pixels. 480 goes with a width of 640: 4:3 is the shape of most "
+        "sensors, so nothing of their view is cut off. Camera Module 3's is 16:9: 640×480 cuts an eighth of "
+        "its width off at each side, 640×360 nothing.",
     )
     fps: float = Field(
         default=30.0,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from pi_mask.camera.sensor_mode import widest
 from pi_mask.errors import CameraError, CameraTimeout
 from pi_mask.types import Frame
 
@@ -35,9 +36,9 @@ _log = logging.getLogger(__name__)
 class PicameraCamera:
     """A camera on the Pi's ribbon cable, through picamera2.
 
-    The image processor scales to the wanted size, which costs the CPU nothing. A camera whose cable slipped
-    stays silent for good (raspberrypi/picamera2 issues 794, 1004 and 1264): after a time-out the next read
-    opens it anew.
+    The sensor is read over its whole view. The image processor scales to the wanted size, which costs the CPU
+    nothing, and cuts to its shape, the same on both sides. A camera whose cable slipped stays silent for good
+    (raspberrypi/picamera2 issues 794, 1004 and 1264): after a time-out the next read opens it anew.
 
     Args:
         width: Width of the frames in pixels; libcamera rounds odd ones down.
@@ -151,6 +152,9 @@ class _Picamera2(Protocol):
 
     def __init__(self, camera_num: int) -> None: ...
 
+    @property
+    def sensor_modes(self) -> list[dict[str, Any]]: ...
+
     def create_video_configuration(self, **wishes: object) -> dict[str, Any]: ...
 
     def configure(self, camera_config: dict[str, Any]) -> None: ...
@@ -203,6 +207,7 @@ class _Device:
             # be as old as the camera has been silent.
             queue=False,
             controls={"FrameDurationLimits": (period_us, period_us)},
+            sensor=widest(_sensor_modes(camera), self.fps),
         )
         camera.configure(configuration)
         delivered = camera.camera_configuration()["main"]["format"]
@@ -230,6 +235,17 @@ def _picamera2_class() -> type[_Picamera2]:
         ) from error
     loaded: type[_Picamera2] = Picamera2
     return loaded
+
+
+def _sensor_modes(camera: _Picamera2) -> list[dict[str, Any]]:
+    """The sensor's modes. picamera2 configures the camera for each of them to find out what it can."""
+    try:
+        return camera.sensor_modes
+    except OSError as error:
+        # A small Pi may lack the memory for the largest mode's raw frames (raspberrypi/picamera2 issue 1358).
+        # The modes before it were kept, and are the answer from now on.
+        _log.info("Not every mode of the sensor can be tried: %s.", _line(error))
+        return camera.sensor_modes
 
 
 def _line(error: Exception) -> str:

@@ -74,7 +74,10 @@ def test_frames() -> None:
 
 
 def test_what_is_asked_of_the_camera() -> None:
-    """The image processor is asked for the size, the channel order, the frame rate and no old frames."""
+    """The image processor is asked for the size, the channel order, the frame rate and no old frames.
+
+    The sensor is asked for all it sees; of that a square frame shows the middle.
+    """
     log, _ = run("""
         from picamera2 import BENCH
         PicameraCamera(width=321, height=320, fps=25.0).close()
@@ -88,9 +91,63 @@ def test_what_is_asked_of_the_camera() -> None:
             "buffer_count": 4,
             "controls": {"FrameDurationLimits": [40000, 40000]},
             "queue": False,
+            "sensor": {"output_size": [1640, 1232], "bit_depth": 10},
+            "view": [408, 0, 2464, 2464],
         },
         "close",
     ]
+
+
+@pytest.mark.parametrize(
+    ("sensor", "size", "view"),
+    [
+        ("imx219", (512, 384), [0, 2, 3280, 2460]),
+        ("imx708", (512, 288), [0, 0, 4608, 2592]),
+        ("imx708", (512, 384), [576, 0, 3456, 2592]),
+    ],
+    ids=["Module 2", "Module 3", "Module 3 in 4:3"],
+)
+def test_the_whole_view(sensor: str, size: tuple[int, int], view: list[int]) -> None:
+    """The frames show all that the sensor sees and their shape has room for, however small they are."""
+    seen, _ = run(f"""
+        from picamera2 import BENCH
+        BENCH.sensor = {sensor!r}
+        PicameraCamera(width={size[0]}, height={size[1]}).close()
+        print(json.dumps(BENCH.log[1]["view"]))
+    """)
+
+    assert seen == view
+
+
+def test_the_whole_view_where_memory_is_short() -> None:
+    """Where the largest mode cannot even be tried, the whole view is read in a smaller one."""
+    seen, log = run("""
+        from picamera2 import BENCH
+        BENCH.raw_px = 4 * 1920 * 1080
+        with closing(PicameraCamera(width=512, height=384)) as camera:
+            camera.read()
+        print(json.dumps([BENCH.log[1]["sensor"], BENCH.log[1]["view"]]))
+    """)
+
+    assert seen == [{"output_size": [1640, 1232], "bit_depth": 10}, [0, 2, 3280, 2460]]
+    assert log == "INFO Not every mode of the sensor can be tried: [Errno 12] Cannot allocate memory.\n"
+
+
+@pytest.mark.parametrize(
+    ("sensor", "view"), [("imx219", [1000, 752, 1280, 960]), ("imx708", [1152, 432, 2304, 1728])]
+)
+def test_stand_in_crops_like_the_real_one(sensor: str, view: list[int]) -> None:
+    """Without a wish for the sensor, small frames show its middle only, in the stand-in as in picamera2."""
+    seen, _ = run(f"""
+        from picamera2 import BENCH, Picamera2
+        BENCH.sensor = {sensor!r}
+        camera = Picamera2()
+        camera.configure(camera.create_video_configuration(main={{"size": (512, 384), "format": "BGR888"}}))
+        camera.close()
+        print(json.dumps(BENCH.log[1]["view"]))
+    """)
+
+    assert seen == view
 
 
 def test_silent_camera_is_opened_anew() -> None:
