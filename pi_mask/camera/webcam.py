@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pi_mask.camera.opencv import bgr_to_rgb, cv2
 from pi_mask.errors import CameraError, CameraTimeout
+from pi_mask.history import runtime_folder
 from pi_mask.redaction import clean
 from pi_mask.types import Frame
 
@@ -213,7 +214,7 @@ class _Device:
     def why_not(self) -> str:
         """Why the camera cannot be opened, with advice."""
         if self._is_stream:
-            return f"Cannot open the stream {self.name}. Check the address, the password and the network."
+            return f"Cannot open the stream {self.name}. {self._stream_advice()}"
         path = Path(f"/dev/video{self.source}" if self.source.isdecimal() else self.source)
         if not sys.platform.startswith("linux"):
             return f"Cannot open webcam {self.name}. Plug it in, and allow this program to use the camera."
@@ -222,6 +223,12 @@ class _Device:
         if not os.access(path, os.R_OK | os.W_OK):
             return f'No permission to use {path}. Run: sudo usermod -aG video "$USER", then log in again.'
         return f"Cannot open webcam {path}. Close what else uses it (fuser -v {path}), or choose another."
+
+    def _stream_advice(self) -> str:
+        advice = "Check the address, the password and the network."
+        if not self._is_url or runtime_folder(os.environ) is None:
+            return advice
+        return f"The service has no network without a drop-in for this camera (docs/service.md). {advice}"
 
     @property
     def _is_stream(self) -> bool:

@@ -194,6 +194,21 @@ def test_unreachable_stream(network_camera: NetworkCamera, capfd: pytest.Capture
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(("is_stream", "is_told"), [(True, True), (False, False)], ids=["stream", "file"])
+def test_the_service_has_no_network(
+    is_stream: bool, is_told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within the service a stream that does not open may be right and locked out, which a file is never."""
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    (tmp_path / "text.mp4").write_text("no film")
+
+    with pytest.raises(CameraError) as caught:
+        WebcamCamera("rtsp://127.0.0.1:1/door" if is_stream else str(tmp_path / "text.mp4"))
+
+    lock = "The service has no network without a drop-in for this camera (docs/service.md). Check"
+    assert (lock in str(caught.value)) == is_told
+
+
 @pytest.mark.parametrize(
     "secret", ["user=me_password=abc_channel=1.sdp", "cam/pwd:abc/1", "x?Token=abc", "user=me&pass=abc"]
 )
