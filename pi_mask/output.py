@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Self
 import numpy as np
 
 from pi_mask.camera.files import FALLBACK_FPS, VIDEO_SUFFIXES
-from pi_mask.camera.opencv import cv2
+from pi_mask.camera.opencv import cv2, file_name
 from pi_mask.errors import OutputError
 
 if TYPE_CHECKING:
@@ -44,8 +44,10 @@ class VideoWriter:
         self._part = path.with_name(f".{path.stem}.part{path.suffix}")
         self._size = size
         self._written = 0
-        # An absolute path, because FFmpeg takes "name:rest" for a protocol.
-        name = str(self._part.absolute())
+        try:
+            name = file_name(self._part)
+        except ValueError as error:
+            raise _not_written(path, str(error)) from error
         self._writer: cv2.VideoWriter | None = cv2.VideoWriter(
             name, cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*_CODEC), _codec_rate(fps), size
         )
@@ -106,7 +108,7 @@ class VideoWriter:
 
 def frame_count(path: Path) -> int:
     """Number of frames that a video says it has; 0 where it says nothing."""
-    capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+    capture = cv2.VideoCapture(file_name(path), cv2.CAP_FFMPEG)
     try:
         return max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
     finally:

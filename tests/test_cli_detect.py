@@ -252,6 +252,22 @@ def test_a_strange_name_stays_on_its_line(invoke: Invoke, model: Path, tmp_path:
     assert json.loads(invoke("detect", strange, "--model", model, "--json").out)["source"] == str(strange)
 
 
+def test_names_that_opencv_cannot_be_given_are_errors(model: Path, tmp_path: Path) -> None:
+    """A film or a damaged picture whose name is not UTF-8 is an error; the files after it go on."""
+    for name in (b"a\xff.mp4", b"b\xff.jpg"):
+        (tmp_path / os.fsdecode(name)).write_bytes(b"neither film nor picture")
+    picture = save_picture(tmp_path / "c.png")
+    command = [sys.executable, "-m", "pi_mask", "detect", str(tmp_path), "--model", str(model)]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (1, f"{picture}: no face\n")
+    assert [line.split(". ")[0] for line in done.stderr.splitlines() if line.startswith("Error")] == [
+        rf"Error: {tmp_path}/a\udcff.mp4 cannot be opened: its name is not UTF-8",
+        rf"Error: {tmp_path}/b\udcff.jpg is no picture that can be read",
+    ]
+
+
 def on_a_terminal(command: list[object]) -> tuple[int, str]:
     """Run a command with standard error on a terminal; give its code and what the terminal got."""
     terminal, side = pty.openpty()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -136,6 +137,12 @@ def test_a_video_that_cannot_be_opened_is_named(tmp_path: Path, path: str, size:
         VideoWriter(tmp_path / path, 10, size)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_video_in_a_folder_whose_name_is_no_text(tmp_path: Path) -> None:
+    """OpenCV cannot be given such a name: an error before it takes the process down."""
+    with pytest.raises(OutputError, match=r"its name is not UTF-8"):
+        VideoWriter(tmp_path / os.fsdecode(b"\xff") / "film.mp4", 10, (64, 48))
 
 
 def test_a_video_on_a_full_disk_is_an_error(tmp_path: Path) -> None:

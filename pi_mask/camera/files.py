@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pi_mask.camera.opencv import bgr_to_rgb, cv2
+from pi_mask.camera.opencv import bgr_to_rgb, cv2, file_name
 from pi_mask.camera.picture import PICTURE_SUFFIXES, decode_picture
 from pi_mask.errors import CameraError, InputError
 from pi_mask.redaction import clean
@@ -167,8 +167,11 @@ class _Video:
 
     def __init__(self, path: Path) -> None:
         _check_readable(path)
-        # An absolute path, because FFmpeg takes "name:rest" for a protocol.
-        self._capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+        try:
+            name = file_name(path)
+        except ValueError as error:
+            raise InputError(f"{path} cannot be opened: {error}. Rename it or its folder.") from error
+        self._capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)
         if not self._capture.isOpened():
             raise InputError(
                 f"{path} cannot be opened: it is truncated or no video. Copy it again, or convert it to MP4."

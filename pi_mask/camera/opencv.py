@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from pi_mask.types import Image
@@ -24,7 +26,23 @@ if "OPENCV_LOG_LEVEL" not in os.environ:
     # OpenCV 4.11, the Pi's, and older have it at the top, and no name for the level.
     getattr(cv2.utils, "logging", cv2).setLogLevel(_SILENT)
 
-__all__ = ["bgr_to_rgb", "cv2"]
+__all__ = ["bgr_to_rgb", "cv2", "file_name"]
+
+
+def file_name(path: Path) -> str:
+    """A file's name as OpenCV can be given it.
+
+    It is absolute, because FFmpeg takes "name:rest" for a protocol.
+
+    Raises:
+        ValueError: The name is not UTF-8. OpenCV would take the process down.
+    """
+    name = str(path.absolute())
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("its name is not UTF-8") from error
+    return name
 
 
 def bgr_to_rgb(bgr: NDArray[Any]) -> Image:

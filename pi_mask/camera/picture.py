@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pi_mask.camera.codec_messages import caught_codec_messages
-from pi_mask.camera.opencv import bgr_to_rgb, cv2
+from pi_mask.camera.opencv import bgr_to_rgb, cv2, file_name
 from pi_mask.errors import InputError
 
 if TYPE_CHECKING:
@@ -126,8 +126,8 @@ def _over_white(bgra: NDArray[Any]) -> Image:
 def _is_known_kind(path: Path) -> bool:
     """Whether the file at least begins like a picture."""
     try:
-        return bool(cv2.haveImageReader(str(path)))
-    except cv2.error:
+        return bool(cv2.haveImageReader(file_name(path)))
+    except (cv2.error, ValueError):
         return False
 
 
