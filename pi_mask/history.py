@@ -25,7 +25,9 @@ FOLDER_VARIABLE: Final = "RUNTIME_DIRECTORY"
 
 _FILE: Final = "failures"
 _SUCCESS: Final = "success"
-_CRASHES: Final = frozenset({"signal", "core-dump", "watchdog"})
+_CRASHES: Final = frozenset({"signal", "core-dump", "watchdog", "timeout"})
+"""systemd's words (SERVICE_RESULT in systemd.exec(5)) for ends that a driver is likely to blame for; one that
+hangs before the service counts as started ends it by "timeout"."""
 
 
 @dataclass(frozen=True, slots=True)

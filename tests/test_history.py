@@ -116,7 +116,7 @@ def test_without_failures_nothing_is_waited_for(tmp_path: Path, time: Time) -> N
     assert time.waits == []
 
 
-@pytest.mark.parametrize("result", ["signal", "core-dump", "watchdog"])
+@pytest.mark.parametrize("result", ["signal", "core-dump", "watchdog", "timeout"])
 def test_a_driver_that_crashes_again_and_again_is_left_alone(tmp_path: Path, time: Time, result: str) -> None:
     """The third crash within ten minutes rules the Edge TPU out, until the window has passed."""
     history = time.history(tmp_path)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pi_mask.history import LONGEST_DELAY_S, MAX_CRASHES, WINDOW_S
 from tests.install.stand_ins import SOURCE
 
 UNIT = SOURCE / "systemd/pi-mask.service"
@@ -67,6 +68,15 @@ def test_it_never_gives_up() -> None:
     assert not any(
         "network" in value for key in ("After", "Wants", "Requires") for value in unit.get(key, [])
     )
+
+
+def test_hung_starts_fit_into_the_window_of_crashes() -> None:
+    """As many starts as it takes to leave the Edge TPU alone may all hang until systemd kills them."""
+    unit = options()
+    keys = ("TimeoutStartSec", "TimeoutStopSec", "RestartSec")
+    longest_s = sum(int(unit[key][0].removesuffix("s")) for key in keys) + LONGEST_DELAY_S
+
+    assert MAX_CRASHES * longest_s < WINDOW_S
 
 
 def test_systemd_understands_it(analyze: str, tmp_path: Path) -> None:
