@@ -10,7 +10,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from pi_mask.errors import PiMaskError
 
@@ -28,11 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         arguments: In place of ``sys.argv[1:]``.
     """
     try:
+        # Both are None where the shell closed them (>&- 2>&-).
+        sys.stdout = sys.stdout or _nowhere()
+        sys.stderr = sys.stderr or _nowhere()
         # A file's name need not be text; it must not be the name that fails.
-        # Both are None where the shell closed them (2>&-).
-        sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115 pathlib would be imported for it
-        if sys.stdout is not None:
-            sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         code = _run(arguments)
     except KeyboardInterrupt:
         code = _failed("Interrupted.", _INTERRUPTED)
@@ -42,6 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         text = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
         code = _failed(f"{text}. This is a bug; run it with PI_MASK_DEBUG=1 and report it.", _FAILURE)
     sys.exit(code)
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w")  # noqa: PTH123 pathlib would be imported for it
 
 
 def _run(arguments: Sequence[str] | None) -> int:

@@ -188,6 +188,29 @@ def test_closed_streams_are_no_bug(model: Path, tmp_path: Path, clean_environmen
     assert "This is a bug" not in without_results.stderr
 
 
+@pytest.mark.parametrize("command", ["run", "doctor"])
+def test_what_asks_for_a_terminal_goes_on_without_standard_output(
+    command: str, model: Path, tmp_path: Path, clean_environment: None
+) -> None:
+    """The console and doctor end as they would with somebody to read them, and without a word about it."""
+    picture = save_picture(tmp_path / "door.png")
+    flags = ["--camera", "files", "--source", picture, "--model", model, "--indicator", "console"]
+    words = [sys.executable, "-m", "pi_mask", command, *flags, "--accelerator", "cpu"]
+
+    seen, unseen = (
+        subprocess.run(
+            ["/bin/sh", "-c", f'exec "$@" {closing}', "sh", *words],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for closing in ("", ">&-")
+    )
+
+    assert unseen.returncode == seen.returncode
+    assert "Error" not in unseen.stderr
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
 @pytest.mark.parametrize("words", [(), ("--help",), ("--version",), ("run", "--help")])
 def test_a_full_disk_behind_standard_output_is_named(
