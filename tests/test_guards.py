@@ -112,6 +112,15 @@ def test_vendors_stay_in_their_back_ends(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_click_is_used_as_its_oldest_version_allows(path: Path) -> None:
+    """Subscripts of click's classes, such as click.ParamType[int], fail at import before click 8.4."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    subscripted = [ast.unparse(node.value) for node in nodes if isinstance(node, ast.Subscript)]
+
+    assert [name for name in subscripted if name.startswith("click.")] == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_nothing_writes_or_sends_a_frame(path: Path) -> None:
     """Pictures are written by one module, which --output, record and the demo reach; none are sent away."""
     names = set(imported(path))

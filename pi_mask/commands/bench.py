@@ -20,20 +20,12 @@ _MAX_SIDE_PX = 4096
 _DEFAULT_SIZE = (640, 480)
 
 
-class _Size(click.ParamType[tuple[int, int]]):
-    """Text such as 640x480."""
-
-    name = "size"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        parts = str(value).lower().split("x")
-        if len(parts) != 2 or not all(part.isdecimal() and 1 <= int(part) <= _MAX_SIDE_PX for part in parts):
-            self.fail(
-                f"'{value}' is not WIDTHxHEIGHT, such as 640x480, up to {_MAX_SIDE_PX} each", param, ctx
-            )
-        return int(parts[0]), int(parts[1])
+def _size(text: str) -> tuple[int, int]:
+    """Width and height from text such as 640x480."""
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(part.isdecimal() and 1 <= int(part) <= _MAX_SIDE_PX for part in parts):
+        raise click.BadParameter(f"'{text}' is not WIDTHxHEIGHT, such as 640x480, up to {_MAX_SIDE_PX} each")
+    return int(parts[0]), int(parts[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +45,7 @@ class _Setup:
 @click.option(
     "--frames", type=click.IntRange(1, 1_000_000), default=200, show_default=True, help="Frames to measure."
 )
-@click.option("--size", type=_Size(), metavar="WxH", help="Size of the frames; 640x480 without --source.")
+@click.option("--size", type=_size, metavar="WxH", help="Size of the frames; 640x480 without --source.")
 @click.option(
     "--source",
     type=click.Path(path_type=Path),
