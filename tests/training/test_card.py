@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from pi_mask.manifest import DEFAULT_MODEL, ModelFile, models_dir
 from pi_mask.types import MaskLabel
 from tests.hand_made import manifest
-from training.card import _WHY, SOURCES, main, write_card
+from training.card import SOURCES, main, write_card
+from training.card_texts import WHY
 from training.intervals import share
 from training.manifests import manifest_json
 
@@ -129,7 +130,7 @@ def test_several_models_are_compared(tmp_path: Path) -> None:
         "| slower | 0.800 | 0.0% | 10.0% | 100.0% | 0.020 | 10.0 |",
         f"| {DEFAULT_MODEL} (default) | 0.830 | 0.0% | 10.0% | 100.0% | 0.020 | 10.0 |",
     ]
-    assert lines[-1] == _WHY.splitlines()[-1]
+    assert lines[-1] == WHY.splitlines()[-1]
 
 
 def test_a_compiled_model_is_named(tmp_path: Path) -> None:
