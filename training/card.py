@@ -16,7 +16,19 @@ import click
 
 from pi_mask.errors import OutputError
 from pi_mask.manifest import DEFAULT_MODEL, Manifest, load_manifest
-from training.card_texts import COMPARED, INTRODUCTION, REBUILDING, SOURCES_HEAD, TITLE, WHY
+from training.card_texts import (
+    COMPARED,
+    FOR_THE_OWNER,
+    INTRODUCTION,
+    LIMITS,
+    OUR_PICTURES,
+    OURS,
+    REBUILDING,
+    RECORDED,
+    SOURCES_HEAD,
+    TITLE,
+    WHY,
+)
 from training.command import Command
 from training.manifests import write_whole
 
@@ -34,14 +46,26 @@ def write_card(folder: Path) -> Path:
     """
     found = [path for path in sorted(folder.glob("*.json")) if path.with_suffix(".tflite").exists()]
     manifests = [load_manifest(path) for path in found]
-    sources: list[dict[str, str]] = json.loads(SOURCES.read_text())
-    rows = [f"| {entry['source']} | {entry['repository']} | {entry['licence']} |" for entry in sources]
-    text = [INTRODUCTION, *_comparison(manifests), *map(_model, manifests), SOURCES_HEAD + "\n".join(rows)]
-    names = [manifest.name for manifest in manifests]
-    name = DEFAULT_MODEL if DEFAULT_MODEL in names else (*names, "MODEL")[0]
+    has_ours = any(map(_is_ours, manifests))
+    text = [INTRODUCTION, *[LIMITS] * has_ours, *_comparison(manifests), *map(_model, manifests)]
     path = card_path(folder)
-    write_whole(path, ("\n".join(text) + "\n" + REBUILDING.format(name=name)).encode())
+    write_whole(path, "\n".join([*text, *[_sources()] * has_ours]).encode())
     return path
+
+
+def _is_ours(manifest: Manifest) -> bool:
+    """Whether it is a model that this project ships, with the figures that it ships.
+
+    Names alone do not tell: training.quantise gives somebody's own model such a name too, by default.
+    """
+    return manifest.name in OURS and manifest.metrics.get("data", {}).get("sha256") == OUR_PICTURES
+
+
+def _sources() -> str:
+    """Where our pictures and weights come from, and how to rebuild from them."""
+    sources: list[dict[str, str]] = json.loads(SOURCES.read_text())
+    rows = [f"| {entry['source']} | {entry['repository']} | {entry['licence']} |\n" for entry in sources]
+    return SOURCES_HEAD + "".join(rows) + REBUILDING
 
 
 def card_path(folder: Path) -> Path:
@@ -63,7 +87,7 @@ def _comparison(manifests: Sequence[Manifest]) -> list[str]:
         return []
     head = ("model", "mAP50", "passed wrongly", "masked, refused", "not found", "false boxes", "ms, 1 thread")
     rows = [_compared(m) for m in measured]
-    why = [WHY] if any(m.name == DEFAULT_MODEL for m in measured) else []
+    why = [WHY] if {m.name for m in measured if _is_ours(m)} == set(OURS) else []
     return ["\n".join(["## Which one", "", COMPARED, *_table(head, rows), *why])]
 
 
@@ -82,7 +106,7 @@ def _compared(manifest: Manifest) -> tuple[str, ...]:
 
 
 def _model(manifest: Manifest) -> str:
-    training = manifest.training
+    training, is_ours = manifest.training, _is_ours(manifest)
     lines = [
         f"## {manifest.name}",
         "",
@@ -93,15 +117,39 @@ def _model(manifest: Manifest) -> str:
     metrics = manifest.metrics
     if {"int8", "door", "data"} <= set(metrics):
         lines += _precision(metrics) + _sizes(metrics) + _pictures(manifest)
-        lines += _door(metrics["door"]) + _stress(metrics) + _latency(metrics)
+        lines += _door(metrics["door"]) + _stress(metrics) + _latency(metrics, is_ours=is_ours)
     limits = ", ".join(f"{label.value} {value:g}" for label, value in manifest.thresholds.items())
     lines += [
         f"Shipped thresholds: {limits}. Smallest face: {_smallest(manifest)}.",
         "",
-        _edgetpu(manifest),
+        _edgetpu(manifest, is_ours=is_ours),
         "",
     ]
-    return "\n".join(lines)
+    return "\n".join(lines if is_ours else lines + _origin(manifest))
+
+
+def _origin(manifest: Manifest) -> list[str]:
+    """What is known of where somebody's own model comes from, and that its owner knows the rest."""
+    training, metrics = manifest.training, manifest.metrics
+    steps = {"training": training}
+    steps |= {f"earlier run {name}": run for name, run in training.get("ancestors", {}).items()}
+    steps |= {name: training[name] for name in ("quantisation", "thresholds") if name in training}
+    if "data" in metrics:
+        file, digest, pictures = (metrics["data"][key] for key in ("file", "sha256", "pictures"))
+        steps["measuring"] = {"data": {file: digest}, "pictures": pictures}
+    rows = [(name, _files(step), _settings(step)) for name, step in steps.items()]
+    return [RECORDED, *_table(("step", "data", "settings"), rows), FOR_THE_OWNER]
+
+
+def _files(step: Mapping[str, Any]) -> str:
+    return ", ".join(f"`{name}` {digest[:12]}" for name, digest in step.get("data", {}).items()) or "–"
+
+
+def _settings(step: Mapping[str, Any]) -> str:
+    """What a step was told, and the runs that it goes on from; not what has parts of its own."""
+    found = {**step.get("config", {}), **step, "averaged": " ".join(step.get("averaged", ()))}
+    plain = {name: value for name, value in found.items() if isinstance(value, str | int | float)}
+    return ", ".join(f"{name} {value}" for name, value in plain.items() if value != "" and name != "commit")
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -199,11 +247,12 @@ def _share(entry: Mapping[str, Any]) -> tuple[str, str]:
     return f"{entry['share']:.1%}", f"{low:.1%} – {high:.1%}"
 
 
-def _latency(metrics: Mapping[str, Any]) -> list[str]:
+def _latency(metrics: Mapping[str, Any], *, is_ours: bool) -> list[str]:
     if "latency" not in metrics:
         return []
     latency = metrics["latency"]
-    lines = ["Median milliseconds a frame on the x86-64 machine that measured it:", ""]
+    machine = "x86-64 machine" if is_ours else "machine"
+    lines = [f"Median milliseconds a frame on the {machine} that measured it:", ""]
     for threads in (1, 2):
         one = latency[f"threads_{threads}"]
         lines.append(
@@ -218,11 +267,13 @@ def _latency(metrics: Mapping[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
-def _edgetpu(manifest: Manifest) -> str:
+def _edgetpu(manifest: Manifest, *, is_ours: bool) -> str:
     if manifest.edgetpu is None:
-        return "No file for the Edge TPU comes with it; releases are meant to carry one (docs/edge-tpu.md)."
+        meant = "; releases are meant to carry one" if is_ours else ""
+        return f"No file for the Edge TPU comes with it{meant} (docs/edge-tpu.md)."
     compiler = manifest.training.get("edgetpu", {}).get("compiler") or "of unknown version"
-    return f"For the Edge TPU: `{manifest.edgetpu.file}`, compiler {compiler}; never run on a device by us."
+    run = "; never run on a device by us" if is_ours else ""
+    return f"For the Edge TPU: `{manifest.edgetpu.file}`, compiler {compiler}{run}."
 
 
 @click.command(cls=Command)

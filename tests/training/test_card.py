@@ -7,13 +7,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
 from pi_mask.manifest import DEFAULT_MODEL, ModelFile, models_dir
 from pi_mask.types import MaskLabel
 from tests.hand_made import manifest
 from training.card import SOURCES, main, write_card
-from training.card_texts import WHY
+from training.card_texts import FOR_THE_OWNER, OUR_PICTURES, OURS, RECORDED, WHY
 from training.intervals import share
 from training.manifests import manifest_json
 
@@ -35,6 +36,7 @@ METRICS: dict[str, Any] = {
     },
     "latency": {"threads_1": STAGES, "threads_2": STAGES, "float32_inference_ms_threads_1": 40.0},
 }
+OUR_METRICS = METRICS | {"data": METRICS["data"] | {"sha256": OUR_PICTURES}}
 
 
 def save(folder: Path, metrics: dict[str, Any], name: str = "hand-made", **changes: Any) -> None:
@@ -54,13 +56,18 @@ def chapter(text: str, title: str) -> list[str]:
     return text.split(f"\n## {title}\n")[1].split("\n## ", maxsplit=1)[0].strip().splitlines()
 
 
+def headings(text: str) -> list[str]:
+    """Of all chapters."""
+    return [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
+
+
 def test_the_card_has_the_manifests_figures(tmp_path: Path) -> None:
     """A model's chapter holds precision, shares at the door, latency and thresholds, rounded."""
-    save(tmp_path, METRICS)
+    save(tmp_path, OUR_METRICS, DEFAULT_MODEL)
 
     text = write_card(tmp_path).read_text()
 
-    assert chapter(text, "hand-made") == [
+    assert chapter(text, DEFAULT_MODEL) == [
         ". Input 64 × 64. Training commit `aaaaaaaaaaaa`.",
         "",
         "Validation: 553 pictures, COCO average precision; faces with a shorter side below 16 px are "
@@ -118,7 +125,7 @@ def test_newer_figures_get_tables_of_their_own(tmp_path: Path) -> None:
 
 
 def test_several_models_are_compared(tmp_path: Path) -> None:
-    """A row each, the default marked and argued for; one model alone, or not measured, is no choice."""
+    """A row each, the default marked; one model alone, or not measured, is no choice."""
     save(tmp_path, METRICS, "slower")
     save(tmp_path, {}, "unmeasured")
     assert "## Which one" not in write_card(tmp_path).read_text()
@@ -126,27 +133,92 @@ def test_several_models_are_compared(tmp_path: Path) -> None:
     save(tmp_path, METRICS | {"int8": METRICS["int8"] | {"mAP50": 0.83}}, DEFAULT_MODEL)
 
     lines = chapter(write_card(tmp_path).read_text(), "Which one")
-    assert [line for line in lines if line.startswith("| ")][1:] == [
+    assert [line for line in lines if line.startswith("| ")] == [
+        "| model | mAP50 | passed wrongly | masked, refused | not found | false boxes | ms, 1 thread |",
         "| slower | 0.800 | 0.0% | 10.0% | 100.0% | 0.020 | 10.0 |",
         f"| {DEFAULT_MODEL} (default) | 0.830 | 0.0% | 10.0% | 100.0% | 0.020 | 10.0 |",
     ]
-    assert lines[-1] == WHY.splitlines()[-1]
+
+
+def test_our_choice_is_argued_for_among_ours(tmp_path: Path) -> None:
+    """The words compare our three by our figures: without one of them, or with others', they are not said."""
+    for name in OURS:
+        assert WHY not in write_card(tmp_path).read_text()
+        save(tmp_path, OUR_METRICS, name)
+    assert WHY in write_card(tmp_path).read_text()
+
+    save(tmp_path, METRICS, OURS[0])
+
+    assert WHY not in write_card(tmp_path).read_text()
 
 
 def test_a_compiled_model_is_named(tmp_path: Path) -> None:
-    """File and compiler are on the card, and that nobody has run it."""
-    save(
-        tmp_path,
-        METRICS,
-        edgetpu=ModelFile(file="hand-made_edgetpu.tflite", sha256="1" * 64),
-        training={"edgetpu": {"compiler": "16.0"}},
-    )
+    """File and compiler are on the card, and of ours that nobody has run it."""
+    compiled = {
+        "edgetpu": ModelFile(file="compiled_edgetpu.tflite", sha256="1" * 64),
+        "training": {"edgetpu": {"compiler": "16.0"}},
+    }
+    save(tmp_path, METRICS, "mine", **compiled)
+    save(tmp_path, OUR_METRICS, DEFAULT_MODEL, **compiled)
 
-    lines = chapter(write_card(tmp_path).read_text(), "hand-made")
+    text = write_card(tmp_path).read_text()
 
-    assert lines[-1] == (
-        "For the Edge TPU: `hand-made_edgetpu.tflite`, compiler 16.0; never run on a device by us."
-    )
+    named = "For the Edge TPU: `compiled_edgetpu.tflite`, compiler 16.0"
+    assert f"{named}." in chapter(text, "mine")
+    assert chapter(text, DEFAULT_MODEL)[-1] == f"{named}; never run on a device by us."
+
+
+@pytest.mark.parametrize("name", ["mine", DEFAULT_MODEL])
+def test_nothing_of_ours_is_said_of_somebody_elses_model(tmp_path: Path, name: str) -> None:
+    """Data, licences, limits, rebuilding and machine are ours, whatever the model is called."""
+    save(tmp_path, METRICS, name)
+
+    text = write_card(tmp_path).read_text()
+
+    assert headings(text) == ["Intended use", name]
+    ours = ("never trained or tuned on", "kaggle853", "ImageNet", "tilt-mean", "x86-64", "releases", "by us")
+    assert [words for words in ours if words in text] == []
+    assert text.endswith(f"\n{FOR_THE_OWNER}")
+
+
+def test_somebody_elses_model_has_what_its_manifest_records(tmp_path: Path) -> None:
+    """Each step's data and plain settings are a row, back to the first run; then what the owner must add."""
+    training = {
+        "commit": "a" * 40,
+        "config": {"epochs": 3, "augment": {"rotate": 0.5}},
+        "data": {"train.json": "b" * 64, "val.json": "c" * 64},
+        "start": "d" * 12,
+        "ancestors": {"d" * 12: {"averaged": ["e" * 12, "f" * 12], "data": {}}},
+        "thresholds": {"config": {"seed": 7, "grid": [0.2, 0.3]}, "data": {"train.json": "b" * 64}},
+    }
+    save(tmp_path, METRICS, "mine", training=training)
+
+    lines = chapter(write_card(tmp_path).read_text(), "mine")
+
+    start = lines.index(RECORDED.strip())
+    assert lines[start + 1 :] == [
+        "",
+        "| step | data | settings |",
+        "|---|---|---|",
+        "| training | `train.json` bbbbbbbbbbbb, `val.json` cccccccccccc | epochs 3, start dddddddddddd |",
+        "| earlier run dddddddddddd | – | averaged eeeeeeeeeeee ffffffffffff |",
+        "| thresholds | `train.json` bbbbbbbbbbbb | seed 7 |",
+        "| measuring | `val.json` 000000000000 | pictures 553 |",
+        "",
+        *FOR_THE_OWNER.splitlines(),
+    ]
+
+
+def test_beside_ours_somebody_elses_model_is_told_apart(tmp_path: Path) -> None:
+    """What is said of ours stays, and the other one's chapter says that it is not about it."""
+    save(tmp_path, OUR_METRICS, DEFAULT_MODEL)
+    save(tmp_path, METRICS, "mine")
+
+    text = write_card(tmp_path).read_text()
+
+    assert {"Limits", "Data and licences", "How to rebuild"} < set(headings(text))
+    assert FOR_THE_OWNER.splitlines()[-1] in chapter(text, "mine")
+    assert text.count(FOR_THE_OWNER) == 1
 
 
 def test_the_shipped_card_is_that_of_the_shipped_manifests(tmp_path: Path) -> None:
@@ -161,6 +233,7 @@ def test_the_shipped_card_is_that_of_the_shipped_manifests(tmp_path: Path) -> No
 def test_the_card_names_every_source_and_licence(tmp_path: Path) -> None:
     """Each source of pictures is a row with what its publisher says about its licence."""
     sources = json.loads(SOURCES.read_text())
+    save(tmp_path, OUR_METRICS, DEFAULT_MODEL)
 
     text = write_card(tmp_path).read_text()
 
@@ -197,11 +270,12 @@ def test_models_follow_one_another(tmp_path: Path) -> None:
     """Each manifest of the folder gets a chapter, in the order of their names; one not yet measured too."""
     save(tmp_path, METRICS, "b")
     save(tmp_path, {}, "a")
+    save(tmp_path, OUR_METRICS, DEFAULT_MODEL)
 
     text = write_card(tmp_path).read_text()
 
-    headings = [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
-    assert headings == ["Intended use", "Limits", "a", "b", "Data and licences", "How to rebuild"]
+    models = ["Which one", "a", "b", DEFAULT_MODEL]
+    assert headings(text) == ["Intended use", "Limits", *models, "Data and licences", "How to rebuild"]
     assert chapter(text, "a")[2].startswith("Shipped thresholds: with_mask 0.55, without_mask 0.4,")
 
 
