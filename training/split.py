@@ -21,10 +21,13 @@ from pi_mask.errors import InputError, OutputError, UsageError
 from training.annotations import AnnotatedImage, write_annotations
 from training.checks.copies import find_pairs
 from training.checks.counts import LABELS, Counts, count_images
-from training.checks.dividing import divide
+from training.checks.dividing import divide, find_units
 from training.checks.finding import Entry, Finding
+from training.checks.near_duplicates import Pair
 from training.checks.pictures import list_entries, look_at
 from training.command import Command
+
+_LARGEST_SHARE = 0.5
 
 
 def split(
@@ -50,11 +53,29 @@ def split(
     for image, is_chosen in zip(images, chosen, strict=True):
         parts[is_chosen].append(image)
     if not all(parts):
-        raise InputError(
-            f"Too few groups ({len({image.group for image in images})}, of {len(chosen)} pictures) for "
-            f"--share {share:g}. Add pictures of other scenes, or choose a larger share."
-        )
+        raise InputError(_nothing_to_measure(images, pairs, share))
     return parts
+
+
+def _nothing_to_measure(images: Sequence[AnnotatedImage], pairs: Sequence[Pair], share: float) -> str:
+    """What keeps pictures together or in training, and what would help."""
+    units = [unit for unit in find_units(images, pairs) if not unit.is_synthetic]
+    synthetic = len(images) - sum(len(unit.members) for unit in units)
+    apart = [pair for pair in pairs if images[pair.first].group != images[pair.second].group]
+    alike = {index for pair in apart for index in (pair.first, pair.second)}
+    groups = len({image.group for image in images})
+    facts = [
+        f"{len(images)} pictures in {groups} group{'s' * (groups > 1)}",
+        *[f"{len(alike)} of them look like one of another group and stay with it"] * bool(alike),
+        *[f"{synthetic} are synthetic or belong to one that is, and stay in training"] * bool(synthetic),
+    ]
+    helps = f"Add {'pictures of other scenes' if units else 'real pictures'}"
+    if len(units) > 1 and share < _LARGEST_SHARE:
+        helps += ", or choose a larger share"
+    return (
+        f"Nothing is left to measure on at --share {share:g}: {', '.join(facts)}. "
+        f"Units left to choose from: {len(units)}. {helps}."
+    )
 
 
 def _first_of(errors: Sequence[Finding], entries: Sequence[Entry]) -> str:
@@ -107,7 +128,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("files", nargs=-1, required=True, type=_FILE)
 @click.option(
     "--share",
-    type=FiniteRange(0, 0.5, min_open=True),
+    type=FiniteRange(0, _LARGEST_SHARE, min_open=True),
     default=0.1,
     show_default=True,
     help="Of pictures and faces that go to --val.",

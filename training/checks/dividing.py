@@ -17,7 +17,7 @@ _PICTURES = "pictures"
 
 
 @dataclass(frozen=True, slots=True)
-class _Unit:
+class Unit:
     """Pictures that stay together.
 
     Attributes:
@@ -43,7 +43,7 @@ def divide(images: Sequence[AnnotatedImage], pairs: Sequence[Pair], share: float
     Returns:
         For each picture whether it is in the smaller part. Groups with a synthetic picture never are.
     """
-    units = [unit for unit in _units(images, pairs) if not unit.is_synthetic]
+    units = [unit for unit in find_units(images, pairs) if not unit.is_synthetic]
     units = _without_rare(units, share)
     order = np.random.default_rng(seed).permutation(len(units))
     total = _sum(unit.strata for unit in units)
@@ -69,7 +69,7 @@ def _cost_of_taking(unit: Strata, seen: Strata, taken: Strata, total: Strata, sh
     return cost
 
 
-def _without_rare(units: Sequence[_Unit], share: float) -> list[_Unit]:
+def _without_rare(units: Sequence[Unit], share: float) -> list[Unit]:
     """Count what is too rare in a source for its share to be one among that of all sources.
 
     Else the one would never be due, and pictures of many small sources, or with a rare label, never chosen.
@@ -98,7 +98,8 @@ def _sum(strata: Iterable[Strata]) -> Strata:
     return found
 
 
-def _units(images: Sequence[AnnotatedImage], pairs: Sequence[Pair]) -> list[_Unit]:
+def find_units(images: Sequence[AnnotatedImage], pairs: Sequence[Pair]) -> list[Unit]:
+    """What stays together: each group, with all groups that it has a near-duplicate in."""
     first_of_group: dict[str, int] = {}
     links = [(first_of_group.setdefault(image.group, index), index) for index, image in enumerate(images)]
     links += [(pair.first, pair.second) for pair in pairs]
@@ -106,7 +107,7 @@ def _units(images: Sequence[AnnotatedImage], pairs: Sequence[Pair]) -> list[_Uni
     for index, unit in enumerate(connected(len(images), links)):
         members[unit].append(index)
     return [
-        _Unit(
+        Unit(
             tuple(positions),
             _sum(_strata(images[index]) for index in positions),
             any(images[index].is_synthetic for index in positions),

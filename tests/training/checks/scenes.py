@@ -55,3 +55,18 @@ def coco(folder: Path, name: str, *images: AnnotatedImage) -> Path:
 def face(label: MaskLabel, xmin: float = 20, size: float = 40) -> Face:
     """A face with so wide a box."""
     return Face(BoundingBox(xmin, 20, xmin + size, 20 + 1.2 * size), label)
+
+
+def wall(folder: Path, *groups: str) -> Path:
+    """Pictures of one wall, each with a small face somewhere, and their COCO file; a group for each."""
+    rng = np.random.default_rng(7)
+    images = []
+    for index, group in enumerate(groups):
+        image = scene(1, (320, 240))
+        x, y = int(rng.integers(20, 300)), int(rng.integers(25, 215))
+        cv2.ellipse(image, (x, y), (12, 15), 0, 0, 360, (220, 180, 160), -1)
+        save(folder, f"{index}.jpg", image)
+        label = list(MaskLabel)[index % 3]
+        seen = Face(BoundingBox(x - 12, y - 15, x + 12, y + 15), label)
+        images.append(annotated(f"{index}.jpg", seen, size=(320, 240), group=group))
+    return coco(folder, "all.json", *images)

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pi_mask.types import MaskLabel
-from tests.training.checks.scenes import annotated, coco, face, save, scene
+from tests.training.checks.scenes import annotated, coco, face, save, scene, wall
 from training.annotations import read_annotations
 from training.check import check
 from training.split import main
@@ -108,7 +108,7 @@ def test_data_with_errors_are_not_split(data: Path) -> None:
     assert [path.name for path in data.parent.glob("*.json")] == ["all.json"]
 
 
-def test_one_scene_cannot_be_divided(tmp_path: Path) -> None:
+def test_one_group_cannot_be_divided(tmp_path: Path) -> None:
     """Where all pictures belong together there is nothing to measure on, and it says so."""
     for index in range(3):
         save(tmp_path, f"{index}.jpg", scene(index))
@@ -118,8 +118,50 @@ def test_one_scene_cannot_be_divided(tmp_path: Path) -> None:
 
     assert (result.exit_code, result.stderr) == (
         1,
-        "Error: Too few groups (1, of 3 pictures) for --share 0.1. Add pictures of other scenes, or choose a "
-        "larger share.\n",
+        "Error: Nothing is left to measure on at --share 0.1: 3 pictures in 1 group. Units left to choose "
+        "from: 1. Add pictures of other scenes.\n",
+    )
+
+
+def test_a_larger_share_is_advised_where_it_helps(tmp_path: Path) -> None:
+    """Of three pictures a tenth is none, a half is one."""
+    for index in range(3):
+        save(tmp_path, f"{index}.jpg", scene(index))
+    path = coco(tmp_path, "all.json", *(annotated(f"{index}.jpg") for index in range(3)))
+
+    result = run(path)
+
+    assert result.stderr == (
+        "Error: Nothing is left to measure on at --share 0.1: 3 pictures in 3 groups. Units left to choose "
+        "from: 3. Add pictures of other scenes, or choose a larger share.\n"
+    )
+    assert run(path, "--share", "0.5").exit_code == 0
+
+
+def test_pictures_of_one_wall_are_said_to_look_alike(tmp_path: Path) -> None:
+    """A fixed camera's pictures are one scene by their looks: no share divides them, and none is advised."""
+    result = run(wall(tmp_path, *[""] * 30), "--share", "0.3")
+
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "Error: Nothing is left to measure on at --share 0.3: 30 pictures in 30 groups, 30 of them look like "
+        "one of another group and stay with it. Units left to choose from: 1. Add pictures of other "
+        "scenes.\n",
+    )
+
+
+def test_synthetic_pictures_alone_measure_nothing(tmp_path: Path) -> None:
+    """They stay in training, with what belongs to them; real ones are asked for."""
+    for index in range(4):
+        save(tmp_path, f"{index}.jpg", scene(index))
+    made = [annotated(f"{index}.jpg", is_synthetic=True, group="g" * (index == 2)) for index in range(3)]
+
+    result = run(coco(tmp_path, "all.json", *made, annotated("3.jpg", group="g")))
+
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "Error: Nothing is left to measure on at --share 0.1: 4 pictures in 3 groups, 4 are synthetic or "
+        "belong to one that is, and stay in training. Units left to choose from: 0. Add real pictures.\n",
     )
 
 
