@@ -21,14 +21,14 @@ from pi_mask.errors import InputError
 from pi_mask.types import MaskLabel
 from training.annotations import write_text
 from training.checks.charts import draw_charts
-from training.checks.copies import compare, find_pairs
+from training.checks.copies import compare, find_pairs, without_told_apart
 from training.checks.counts import Counts, count
 from training.checks.finding import Entry, Finding
 from training.checks.near_duplicates import Pair
 from training.checks.pictures import list_entries, look_at
 from training.checks.report import as_json, as_text
 from training.checks.sheets import draw_faces, draw_findings, draw_sample
-from training.command import Command
+from training.command import Command, groups_decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +50,20 @@ class Checked:
         return sum(finding.kind.is_error for finding in self.findings)
 
 
-def check(files: list[Path]) -> Checked:
+def check(files: list[Path], *, groups_decide: bool = False) -> Checked:
     """Look at all pictures of some COCO files.
+
+    Args:
+        files: To look at, and to compare with each other.
+        groups_decide: Nothing is found in pictures that look alike where both were given a group.
 
     Raises:
         InputError: A COCO file is damaged; a damaged picture is a finding.
     """
     looked = look_at(list_entries(files))
     pairs = find_pairs(looked.prints)
-    findings = looked.findings + compare(looked.entries, pairs)
+    believed = without_told_apart(looked.entries, pairs) if groups_decide else pairs
+    findings = looked.findings + compare(looked.entries, believed)
     return Checked(looked.entries, count(looked.entries), findings, pairs)
 
 
@@ -95,9 +100,12 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     show_default=True,
     help="Other seeds show other pictures.",
 )
-def main(files: tuple[Path, ...], output: Path | None, is_json: bool, sheet: int, seed: int) -> None:
+@groups_decide
+def main(  # noqa: PLR0913, PLR0917 one argument per option
+    files: tuple[Path, ...], output: Path | None, is_json: bool, sheet: int, seed: int, groups_decide: bool
+) -> None:
     """Check COCO files; exit code 1 where something is wrong."""
-    checked = check(list(files))
+    checked = check(list(files), groups_decide=groups_decide)
     parts = (checked.counts, checked.entries, checked.findings, checked.pairs)
     say(json.dumps(as_json(*parts), ensure_ascii=False) if is_json else as_text(*parts).rstrip("\n"))
     if output is not None:
@@ -106,7 +114,8 @@ def main(files: tuple[Path, ...], output: Path | None, is_json: bool, sheet: int
     if checked.errors:
         raise InputError(
             f"{checked.errors} errors in the data. Correct them before training; where pictures are in both "
-            "files, split them again: python -m training.split --help."
+            "files, split them again: python -m training.split --help. If a fixed camera took them, with a "
+            "group per person or visit, add --groups-decide."
         )
 
 

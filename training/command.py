@@ -34,6 +34,13 @@ class InputSide(click.IntRange):
         return side
 
 
+groups_decide = click.option(
+    "--groups-decide",
+    is_flag=True,
+    help="Let pictures of two groups look alike: for a fixed camera, with a group per person or visit.",
+)
+
+
 class Command(click.Command):
     """A command whose known failures are one line; ``PI_MASK_DEBUG=1`` shows the traceback."""
 

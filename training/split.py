@@ -19,21 +19,27 @@ from pi_mask.commands.options import FiniteRange
 from pi_mask.commands.streams import say, tell
 from pi_mask.errors import InputError, OutputError, UsageError
 from training.annotations import AnnotatedImage, write_annotations
-from training.checks.copies import find_pairs
+from training.checks.copies import find_pairs, without_told_apart
 from training.checks.counts import LABELS, Counts, count_images
 from training.checks.dividing import divide, find_units
 from training.checks.finding import Entry, Finding
 from training.checks.near_duplicates import Pair
 from training.checks.pictures import list_entries, look_at
-from training.command import Command
+from training.command import Command, groups_decide
 
 _LARGEST_SHARE = 0.5
 
 
 def split(
-    files: Sequence[Path], share: float, seed: int
+    files: Sequence[Path], share: float, seed: int, *, groups_decide: bool = False
 ) -> tuple[list[AnnotatedImage], list[AnnotatedImage]]:
     """The larger and the smaller part of all pictures.
+
+    Args:
+        files: COCO files of one folder.
+        share: Of the smaller part.
+        seed: Other seeds choose other pictures.
+        groups_decide: Pictures that look alike may be divided where both were given a group.
 
     Raises:
         InputError: A picture cannot be read or is wrong, or too few groups are there to divide.
@@ -47,6 +53,8 @@ def split(
     if errors:
         raise InputError(_first_of(errors, looked.entries))
     pairs = find_pairs(looked.prints)
+    if groups_decide:
+        pairs = without_told_apart(looked.entries, pairs)
     images = [entry.image for entry in looked.entries]
     chosen = divide(images, pairs, share, seed)
     parts: tuple[list[AnnotatedImage], list[AnnotatedImage]] = ([], [])
@@ -72,6 +80,8 @@ def _nothing_to_measure(images: Sequence[AnnotatedImage], pairs: Sequence[Pair],
     helps = f"Add {'pictures of other scenes' if units else 'real pictures'}"
     if len(units) > 1 and share < _LARGEST_SHARE:
         helps += ", or choose a larger share"
+    if alike:
+        helps += ". If a fixed camera took these, give each person or visit a group, and add --groups-decide"
     return (
         f"Nothing is left to measure on at --share {share:g}: {', '.join(facts)}. "
         f"Units left to choose from: {len(units)}. {helps}."
@@ -143,7 +153,10 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="Other seeds choose other pictures.",
 )
 @click.option("--force", is_flag=True, help="Replace files of these names.")
-def main(files: tuple[Path, ...], share: float, seed: int, force: bool, **names: str) -> None:
+@groups_decide
+def main(
+    files: tuple[Path, ...], share: float, seed: int, force: bool, groups_decide: bool, **names: str
+) -> None:
     """Divide COCO files of one folder by group, each source and label alike."""
     folders = {file.resolve().parent for file in files}
     if len(folders) > 1:
@@ -152,7 +165,7 @@ def main(files: tuple[Path, ...], share: float, seed: int, force: bool, **names:
     outputs = [_output(folder / names[key], folder, is_forced=force) for key in ("train", "val")]
     if outputs[0] == outputs[1]:
         raise UsageError(f"--train and --val are both {outputs[0].name}. Give them two names.")
-    parts = dict(zip(outputs, split(files, share, seed), strict=True))
+    parts = dict(zip(outputs, split(files, share, seed, groups_decide=groups_decide), strict=True))
     _write(parts)
     for output in outputs:
         tell(f"Wrote {output}")

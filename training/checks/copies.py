@@ -29,6 +29,15 @@ def find_pairs(prints: Sequence[Fingerprint | None]) -> list[Pair]:
     ]
 
 
+def without_told_apart(entries: Sequence[Entry], pairs: Sequence[Pair]) -> list[Pair]:
+    """Leave out pairs that their groups tell apart: two groups that were given, and no very same picture."""
+    return [pair for pair in pairs if not _are_told_apart(entries[pair.first], entries[pair.second], pair)]
+
+
+def _are_told_apart(one: Entry, other: Entry, pair: Pair) -> bool:
+    return one.has_group and other.has_group and one.group != other.group and not pair.is_identical
+
+
 def compare(entries: Sequence[Entry], pairs: Sequence[Pair]) -> list[Finding]:
     """Leaks between files, groups that miss a near-duplicate, copies that are annotated differently."""
     findings = list(_shared_groups(entries))
@@ -40,7 +49,7 @@ def compare(entries: Sequence[Entry], pairs: Sequence[Pair]) -> list[Finding]:
             findings.append(Finding(Kind.LEAK, both, detail))
         elif one.group != other.group:
             findings.append(Finding(Kind.NEAR_DUPLICATE, both, detail))
-        elif one.path != other.path and not (pair.distance or pair.difference or pair.is_mirrored):
+        elif one.path != other.path and pair.is_identical:
             findings.append(Finding(Kind.COPY, both, detail))
         if pair.difference <= _COPY_DIFFERENCE and _is_same_picture(one.image, other.image):
             kinds = _disagreements(one.image, other.image, pair.is_mirrored)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from pi_mask.camera.picture import PICTURE_SUFFIXES
 from training.annotations import AnnotatedImage
 
 
@@ -63,6 +64,14 @@ class Entry:
         """The picture's group; its path where it stands alone: names may be the same in two folders."""
         stands_alone = self.image.group == self.image.file_name
         return str(self.path) if stands_alone else self.image.group
+
+    @property
+    def has_group(self) -> bool:
+        """Whether somebody gave it a group; the importers name the others' after the picture itself."""
+        return not (
+            self.image.group == self.image.file_name
+            or Path(self.image.group).suffix.lower() in PICTURE_SUFFIXES
+        )
 
     @property
     def name(self) -> str:

@@ -70,6 +70,11 @@ class Pair:
         limit = SURE_DIFFERENCE if self.distance <= SURE_DISTANCE else MAX_DIFFERENCE
         return self.distance <= MAX_DISTANCE and self.difference <= limit
 
+    @property
+    def is_identical(self) -> bool:
+        """Whether nothing at all tells the two apart."""
+        return not (self.distance or self.difference or self.is_mirrored)
+
 
 def fingerprint(image: Image) -> Fingerprint:
     """Reduce a picture (RGB, any size) to what is compared."""

@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from pi_mask.types import BoundingBox, MaskLabel
-from tests.training.checks.scenes import FACE, annotated, coco, face, save, scene
-from training.annotations import Face
+from tests.training.checks.scenes import FACE, annotated, coco, face, save, scene, wall
+from training.annotations import Face, read_annotations
 from training.check import main
 from training.checks.counts import SIZES_PX, size_bin
 
@@ -154,8 +154,46 @@ def test_a_picture_in_both_files_is_an_error_that_names_the_pair(tmp_path: Path)
     assert (outcome.code, outcome.report["errors"]) == (1, 1)
     assert outcome.err == (
         "Error: 1 errors in the data. Correct them before training; where pictures are in both files, split "
-        "them again: python -m training.split --help.\n"
+        "them again: python -m training.split --help. If a fixed camera took them, with a group per person "
+        "or visit, add --groups-decide.\n"
     )
+
+
+def test_groups_may_decide_for_a_fixed_camera(tmp_path: Path) -> None:
+    """Pictures of one wall leak by their looks, but by given groups they do not, if people say so."""
+    images = read_annotations(wall(tmp_path, *"aabbcc"))
+    files = [coco(tmp_path, "train.json", *images[:4]), coco(tmp_path, "val.json", *images[4:])]
+
+    strict, told = run(*files), run(*files, "--groups-decide")
+
+    assert (strict.code, strict.report["errors"]) == (1, 8)
+    assert (told.code, told.err, told.report["errors"]) == (0, "", 0)
+    assert {kind for kind, _ in told.findings} == {"copies differ in their faces"}  # of one group each
+    assert told.report["near_duplicates"] == strict.report["near_duplicates"]
+
+
+@pytest.mark.parametrize("group", ["", "hall/visits/4.jpg", "a"], ids=["none", "imported without", "same"])
+def test_groups_that_nobody_gave_decide_nothing(tmp_path: Path, group: str) -> None:
+    """A picture that stands alone, or is of the other's group, still leaks by its looks."""
+    images = read_annotations(wall(tmp_path, "a", group))
+    files = [coco(tmp_path, "train.json", images[0]), coco(tmp_path, "val.json", images[1])]
+
+    found = run(*files, "--groups-decide")
+
+    assert found.code == 1
+    assert ("near-duplicates in both files", ["train.json: 0.jpg", "val.json: 1.jpg"]) in found.findings
+
+
+def test_no_group_tells_a_picture_from_itself(tmp_path: Path) -> None:
+    """The very same picture in two groups was imported twice."""
+    for name in ("a.jpg", "b.jpg"):
+        save(tmp_path, name, scene(1))
+    train = coco(tmp_path, "train.json", annotated("a.jpg", group="a"))
+    val = coco(tmp_path, "val.json", annotated("b.jpg", group="b"))
+
+    found = run(train, val, "--groups-decide")
+
+    assert (found.code, [kind for kind, _ in found.findings]) == (1, ["near-duplicates in both files"])
 
 
 def test_a_group_in_both_files_is_an_error(tmp_path: Path) -> None:

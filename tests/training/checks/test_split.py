@@ -146,8 +146,33 @@ def test_pictures_of_one_wall_are_said_to_look_alike(tmp_path: Path) -> None:
         1,
         "Error: Nothing is left to measure on at --share 0.3: 30 pictures in 30 groups, 30 of them look like "
         "one of another group and stay with it. Units left to choose from: 1. Add pictures of other "
-        "scenes.\n",
+        "scenes. If a fixed camera took these, give each person or visit a group, and add --groups-decide.\n",
     )
+
+
+def test_groups_may_decide_for_a_fixed_camera(tmp_path: Path) -> None:
+    """Whoever gave each visit a group can divide pictures of one wall by them; no visit is on both sides."""
+    path = wall(tmp_path, *(f"visit {index // 3}" for index in range(30)))
+    assert run(path).exit_code == 1
+
+    result = run(path, "--groups-decide", "--share", "0.3")
+
+    parts = [tmp_path / name for name in ("train.json", "val.json")]
+    train, val = ({image.group for image in read_annotations(part)} for part in parts)
+    assert result.exit_code == 0
+    assert (len(train), len(val), train & val) == (7, 3, set())
+    assert check(parts, groups_decide=True).errors == 0
+    assert check(parts).errors > 0
+
+
+def test_pictures_without_a_group_stay_with_what_they_look_like(tmp_path: Path) -> None:
+    """Nobody said of them that they show somebody else."""
+    path = wall(tmp_path, *(f"visit {index // 3}" * (index > 2) for index in range(30)))
+
+    result = run(path, "--groups-decide", "--share", "0.3")
+
+    assert result.exit_code == 1
+    assert "Units left to choose from: 1." in result.stderr
 
 
 def test_synthetic_pictures_alone_measure_nothing(tmp_path: Path) -> None:
