@@ -58,11 +58,6 @@ class DetectionNetwork(nn.Module, ABC):
         """Map N × 3 × H × W, 0 to 1, to raw maps, as :mod:`pi_mask.decoder` reads them."""
         return self.predict(self.pyramid(image))
 
-    @staticmethod
-    @abstractmethod
-    def mirror_boxes(boxes: Tensor) -> Tensor:
-        """The four values of each box, N × anchors × 4 × H × W, with left and right exchanged."""
-
     def level_anchors(self) -> Anchors:
         """Anchors per level; none for an anchor-free head."""
         return ((),) * len(self.strides)

@@ -68,11 +68,6 @@ class SsdMobileNetV2(DetectionNetwork):
             [],
         )
 
-    @staticmethod
-    def mirror_boxes(boxes: Tensor) -> Tensor:
-        """Their distances to the left, the top, the right and the bottom."""
-        return boxes[:, :, [2, 1, 0, 3]]
-
 
 class SsdMobileNetV2Nano(SsdMobileNetV2):
     """Half as wide: 0.6 million weights. Nothing is frozen: there are no ImageNet weights of this width."""

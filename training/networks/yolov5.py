@@ -147,11 +147,6 @@ class YoloV5(DetectionNetwork):
         assert isinstance(heads, nn.ModuleList)  # noqa: S101 for the type checker
         return [head(x) for head, x in zip(heads, maps, strict=True)]
 
-    @staticmethod
-    def mirror_boxes(boxes: Tensor) -> Tensor:
-        """The sideways place in its cell is a logit, 0 in the middle."""
-        return torch.cat([-boxes[:, :, :1], boxes[:, :, 1:]], dim=2)
-
     def set_anchors(self, anchors: Anchors) -> None:
         """Replace the anchors, before training; as many as there are.
 
