@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
@@ -233,7 +234,8 @@ class PolicySettings(Section):
         ge=1,
         le=30,
         description="Looks of its own colour that a verdict needs within the window. 3 outvotes one error "
-        "and takes 0.2 s at 10 frames a second, 0.7 s at 3.",
+        "and takes 0.2 s at 10 frames a second, 0.7 s at 3. At most as many as vote_window_s holds at "
+        "camera.fps: vote_window_s × camera.fps, rounded up.",
     )
     green_share: float = Field(
         default=0.75,
@@ -282,6 +284,17 @@ class PolicySettings(Section):
         "door's verdict no longer than that after it came into view.",
     )
 
+    def most_looks(self, fps: float) -> int:
+        """How many looks at one face the window holds at a steady rate.
+
+        The newest one counts; one that is exactly ``vote_window_s`` old no longer does.
+
+        Args:
+            fps: Looks a second.
+        """
+        # A hair less, because 0.7 × 10 is a little more than 7 in floating point.
+        return math.ceil(self.vote_window_s * fps - 1e-9)
+
     @field_validator("zone")
     @classmethod
     def _zone_is_not_empty(cls, zone: Zone) -> Zone:
@@ -312,3 +325,15 @@ class Settings(Section):
     tracker: TrackerSettings = TrackerSettings()
     policy: PolicySettings = PolicySettings()
     indicator: IndicatorSettings = IndicatorSettings()
+
+    @model_validator(mode="after")
+    def _votes_fit_into_the_window(self) -> Settings:
+        most = self.policy.most_looks(self.camera.fps)
+        # Files come at a rate of their own.
+        if self.camera.kind != "files" and self.policy.min_votes > most:
+            raise conflict(
+                ["policy.min_votes", "policy.vote_window_s", "camera.fps"],
+                f"The window holds too few looks for any verdict: lower min_votes to {most}, or raise the "
+                "others.",
+            )
+        return self

@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from pi_mask import settings as settings_module
 from pi_mask.errors import SettingsError
-from pi_mask.settings import GpioSettings, LoadedSettings, Settings, Zone, load_settings
+from pi_mask.settings import GpioSettings, LoadedSettings, PolicySettings, Settings, Zone, load_settings
 from pi_mask.settings_fields import FIELDS
 from pi_mask.settings_toml import value_of
+from tests.door_films import MASK, MASKED, face, film, verdicts
 
 
 @pytest.fixture(autouse=True)
@@ -372,6 +373,48 @@ def test_the_policy_must_be_able_to_work() -> None:
         "policy.hold_green_s = 1.5 (flag --hold-green-s), policy.vote_window_s = 1.5 (default): "
         "Green must end before the looks it rests on are too old: lower hold_green_s."
     )
+
+
+def test_votes_that_can_never_be_reached_are_refused() -> None:
+    """Where the window holds fewer looks at the camera's rate, the message says how many would do."""
+    assert complaint({"policy.min_votes": 4, "camera.fps": 2.0}) == (
+        "policy.min_votes = 4 (flag --min-votes), policy.vote_window_s = 1.5 (default), "
+        "camera.fps = 2.0 (flag --fps): "
+        "The window holds too few looks for any verdict: lower min_votes to 3, or raise the others."
+    )
+
+
+@pytest.mark.parametrize(
+    ("window_s", "fps", "most"), [(0.2, 2.0, 1), (1.5, 2.0, 3), (1.0, 4.0, 4), (1.5, 3.0, 5), (2.5, 3.0, 8)]
+)
+def test_the_most_votes_are_what_the_policy_counts(window_s: float, fps: float, most: int) -> None:
+    """With that many votes a door gets to its verdict, with one more it never does, and that is refused."""
+    given: dict[str, object] = {
+        "camera.fps": fps,
+        "policy.vote_window_s": window_s,
+        "policy.hold_green_s": 0.0,
+        "policy.min_votes": most,
+    }
+    policy = load_settings(given, environ={}).settings.policy
+    one_more = policy.model_copy(update={"min_votes": most + 1})
+
+    recording = film([[face(MASKED)]] * 60, fps)
+
+    assert MASK in verdicts(recording, policy)
+    assert MASK not in verdicts(recording, one_more)
+    assert f"lower min_votes to {most}, " in complaint({**given, "policy.min_votes": most + 1})
+
+
+def test_rounding_makes_no_room_for_a_vote() -> None:
+    """0.7 s hold seven looks at ten a second, although 0.7 × 10 is more than 7 in floating point."""
+    assert PolicySettings(vote_window_s=0.7).most_looks(10.0) == 7
+
+
+def test_the_rate_of_a_camera_is_none_of_a_films() -> None:
+    """camera.fps has no effect on files, which are judged by their own."""
+    given: dict[str, object] = {"camera.fps": 2.0, "policy.min_votes": 8}
+
+    assert load_settings({**given, "camera.kind": "files"}, environ={}).settings.policy.min_votes == 8
 
 
 @pytest.mark.parametrize(

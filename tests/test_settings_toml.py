@@ -51,6 +51,8 @@ def any_settings(draw: st.DrawFn) -> Settings:
         values[key] = None if is_missing else pin
     values["indicator.gpio.quiet_hours"] = draw(st.sampled_from(["", "22:00-06:30", "00:00-23:59"]))
     values["policy.keep_share"] = draw(st.floats(0.01, 0.5))
+    most = int(values["policy.vote_window_s"] * values["camera.fps"])
+    values["policy.min_votes"] = draw(st.integers(1, max(1, min(most, 30))))
     values["policy.hold_green_s"] = draw(st.floats(0, 0.19))
     document: dict[str, Any] = {}
     for key, value in values.items():
