@@ -63,6 +63,14 @@ TOO_SLOW = Symptom(
     "The model takes {ms:.0f} ms a picture on the CPU: nobody is followed below {least:.2f} a second.",
     'Choose model.name = "nano_320", add a Coral, use a faster Pi, or raise tracker.max_age_s.',
 )
+NO_VERDICT = Symptom(
+    "model-no-verdict",
+    Status.FAULT,
+    "The model takes {ms:.0f} ms a picture on the CPU: {window_s:g} s never hold the {votes} looks of a "
+    "verdict.",
+    'Choose model.name = "nano_320", add a Coral, use a faster Pi, raise policy.vote_window_s, or lower '
+    "policy.min_votes.",
+)
 
 
 def check_runtime(_machine: Machine, _settings: Settings) -> Iterator[Result]:
@@ -131,13 +139,15 @@ def judge_speed(ms: float, settings: Settings) -> Iterator[Result]:
 
     Args:
         ms: Milliseconds a picture, above 0.
-        settings: How far apart the tracker lets pictures be.
+        settings: How far apart the tracker lets pictures be, and how many of them the policy asks for.
     """
-    least, fps = 1 / settings.tracker.max_age_s, 1000 / ms
+    least, fps, policy = 1 / settings.tracker.max_age_s, 1000 / ms, settings.policy
     if settings.model.accelerator == "edgetpu":
         return
     if fps < least:
         yield TOO_SLOW.found(ms=ms, least=least)
+    elif policy.most_looks(fps) < policy.min_votes:
+        yield NO_VERDICT.found(ms=ms, window_s=policy.vote_window_s, votes=policy.min_votes)
     elif fps < SMOOTH_FPS:
         yield SLOW.found(ms=ms, fps=fps)
 

@@ -49,6 +49,15 @@ TOO_SLOW = Symptom(
     "More light lets it expose for less long; else another port or cable, or raise tracker.max_age_s.",
     CameraError,
 )
+NO_VERDICT = Symptom(
+    "camera-no-verdict",
+    Status.FAULT,
+    "The camera delivers {fps:.2f} frames a second; {window_s:g} s never hold the {votes} looks of a "
+    "verdict.",
+    "More light lets it expose for less long; else another port or cable, or raise policy.vote_window_s, or "
+    "lower policy.min_votes.",
+    CameraError,
+)
 TOO_DARK = Symptom(
     "camera-dark",
     Status.WARNING,
@@ -172,12 +181,14 @@ def judge(looks: Sequence[Look], settings: Settings) -> Iterator[Result]:
 
 
 def _judge_rate(fps: float | None, settings: Settings) -> Iterator[Result]:
-    least = 1 / settings.tracker.max_age_s
+    least, policy = 1 / settings.tracker.max_age_s, settings.policy
     if fps is None:
         return
     # A hair below, for a camera at exactly the limit whose timestamps were rounded.
     if fps < least * 0.999:
         yield TOO_SLOW.found(fps=fps, least=least)
+    elif policy.most_looks(fps) < policy.min_votes:
+        yield NO_VERDICT.found(fps=fps, window_s=policy.vote_window_s, votes=policy.min_votes)
     elif fps < SMOOTH_FPS * 0.999:
         yield SLOW.found(fps=fps)
 

@@ -133,7 +133,18 @@ def test_shipped_models_that_are_not_in_use_are_compared_too(
         (
             799.0,
             "cpu",
-            [("warning", "model-slow", "The model takes 799 ms a picture on the CPU: 1.3 a second.")],
+            [
+                (
+                    "fault",
+                    "model-no-verdict",
+                    "The model takes 799 ms a picture on the CPU: 1.5 s never hold the 3 looks of a verdict.",
+                )
+            ],
+        ),
+        (
+            749.0,
+            "cpu",
+            [("warning", "model-slow", "The model takes 749 ms a picture on the CPU: 1.3 a second.")],
         ),
         (
             801.0,
@@ -149,10 +160,10 @@ def test_shipped_models_that_are_not_in_use_are_compared_too(
         (5000.0, "edgetpu", []),
     ],
 )
-def test_a_slow_cpu_is_judged_by_what_the_tracker_bears(
+def test_a_slow_cpu_is_judged_by_what_tracker_and_policy_bear(
     ms: float, accelerator: str, expected: list[tuple[str, str, str]]
 ) -> None:
-    """Below five a second a warning, too few to be followed a fault; beside a TPU no matter."""
+    """Below five a second a warning, too few for a verdict or for the tracker a fault; beside a TPU none."""
     settings = Settings(
         model=ModelSettings.model_validate({"accelerator": accelerator}),
         tracker=TrackerSettings(max_age_s=0.8),
