@@ -14,7 +14,7 @@ from pi_mask.calibrate.looks import looks_of
 from pi_mask.calibrate.place import door_zone, smallest_face
 from pi_mask.calibrate.replay import Door, Replayed, replay
 from pi_mask.calibrate.thresholds import Choice, Costs, choose
-from pi_mask.calibrate.voting import CANDIDATES, choose_voting
+from pi_mask.calibrate.voting import CANDIDATES, SLOWEST, choose_voting
 from pi_mask.settings import value_of
 
 if TYPE_CHECKING:
@@ -96,8 +96,10 @@ def propose(
     place = {"zone": door_zone(steps, door.tracking), "min_face_px": smallest / now.camera_px}
     placed = door.policy.model_copy(update=place)
     better = Door(replace(door.rules, limits=limits), door.tracking, placed)
-    better = replace(better, policy=choose_voting(steps, better, costs, on_trial))
-    policy = better.policy.model_copy(update={"min_face_px": smallest})
+    fewest_looks = min(SLOWEST, now.settings.camera.fps)
+    voting = choose_voting(steps, better, costs, on_trial, fewest_looks=fewest_looks)
+    better = replace(better, policy=voting)
+    policy = voting.model_copy(update={"min_face_px": smallest})
     after = now.settings.model_copy(
         update={"policy": policy, "model": _model(now.settings.model, choice, current)}
     )

@@ -28,12 +28,20 @@ CANDIDATES: Final[Mapping[str, tuple[float, ...]]] = MappingProxyType(
     }
 )
 """What is tried, in this order; fewer votes than 3 and a longer green are no matter of measuring."""
+SLOWEST: Final = 3.0
+"""Looks a second of the slowest boards. A door that is calibrated with an Edge TPU, at ten times as many,
+must still answer on the day when the CPU stands in."""
 _WORTH_IT: Final = 0.01
 """Cost that a change must save, in wrong reds all the time: less is chance in a few seconds of film."""
 
 
 def choose_voting(
-    steps: Sequence[Collected], door: Door, costs: Costs, on_trial: Callable[[], None] = lambda: None
+    steps: Sequence[Collected],
+    door: Door,
+    costs: Costs,
+    on_trial: Callable[[], None] = lambda: None,
+    *,
+    fewest_looks: float = SLOWEST,
 ) -> PolicySettings:
     """Try one setting after the other, and keep what saves enough.
 
@@ -42,6 +50,7 @@ def choose_voting(
         door: The rules and the policy to start from.
         costs: Of the answers, by the share of the time that they are shown.
         on_trial: Called before each trial, for a bar.
+        fewest_looks: A second; votes and windows are tried only together with which they suffice.
     """
     faces = [faces_of(each, door.rules) for each in steps]
     policy, cost = door.policy, _cost(steps, door, faces, costs)
@@ -49,7 +58,7 @@ def choose_voting(
         start = policy
         for value in values:
             on_trial()
-            tried = _with(start, key, value)
+            tried = _with(start, key, value, fewest_looks)
             if tried is None or tried == start:
                 continue
             price = _cost(steps, replace(door, policy=tried), faces, costs)
@@ -63,12 +72,15 @@ def trials() -> int:
     return sum(map(len, CANDIDATES.values()))
 
 
-def _with(policy: PolicySettings, key: str, value: float) -> PolicySettings | None:
+def _with(policy: PolicySettings, key: str, value: float, fewest_looks: float) -> PolicySettings | None:
     """The policy with one value changed; None where others forbid it."""
     try:
-        return PolicySettings.model_validate({**policy.model_dump(), key: value})
+        changed = PolicySettings.model_validate({**policy.model_dump(), key: value})
     except ValidationError:
         return None
+    # Votes out of reach that the owner chose are no reason to leave the other settings alone.
+    is_about_votes = key in {"min_votes", "vote_window_s"}
+    return None if is_about_votes and changed.min_votes > changed.most_looks(fewest_looks) else changed
 
 
 def _cost(steps: Sequence[Collected], door: Door, faces: Sequence[Sequence[Faces]], costs: Costs) -> float:

@@ -8,14 +8,21 @@ import numpy as np
 import pytest
 
 from pi_mask.calibrate import light
-from pi_mask.calibrate.collected import Light
+from pi_mask.calibrate.collected import Collected, Light
 from pi_mask.calibrate.place import door_zone, smallest_face
 from pi_mask.calibrate.proposal import InForce, propose
-from pi_mask.calibrate.replay import Door, Shown
+from pi_mask.calibrate.replay import Door, Shown, faces_of, verdicts
 from pi_mask.calibrate.thresholds import Costs
 from pi_mask.calibrate.voting import choose_voting, trials
-from pi_mask.settings import ModelSettings, PolicySettings, Settings, ThresholdSettings, Zone
-from pi_mask.types import MaskLabel
+from pi_mask.settings import (
+    CameraSettings,
+    ModelSettings,
+    PolicySettings,
+    Settings,
+    ThresholdSettings,
+    Zone,
+)
+from pi_mask.types import MaskLabel, Verdict
 from tests.calibrate.scenes import (
     IN_FORCE,
     MASKED,
@@ -122,6 +129,43 @@ def test_votes_change_only_for_a_gain() -> None:
     assert chosen != DOOR.policy
     assert chosen.green_share >= DOOR.policy.green_share
     assert len(calls) == trials()
+
+
+def doubtful(seed: int, fps: float, wrong: float = 0.5) -> tuple[Collected, ...]:
+    """A visit in which this share of the looks at a mask under the nose sees a proper one."""
+    random = np.random.default_rng(seed)
+    looks = [MASKED if random.random() < wrong else UNDER_NOSE for _ in range(240)]
+    seen = tuple(frame(index / fps, [(320.0, 80.0, scores)]) for index, scores in enumerate(looks))
+    return (*visit()[:-1], step("under_nose", seen))
+
+
+def test_a_door_calibrated_with_an_edge_tpu_answers_without_it() -> None:
+    """However many votes pay at 30 frames a second, a CPU that manages three still gets to green."""
+    policy = choose_voting(doubtful(3, fps=30), DOOR, COSTS)
+
+    slowly = tuple(frame(index / 3, [(320.0, 80.0, MASKED)]) for index in range(12))
+    (faces,) = faces_of(step("mask", slowly), IN_FORCE)
+    assert policy != DOOR.policy
+    assert Verdict.MASK in verdicts(slowly, faces, TRACKING, policy)
+
+
+def test_what_is_proposed_is_allowed_with_a_slow_camera() -> None:
+    """Where the camera is asked for less than three frames a second, the votes fit those."""
+    slow = Settings(camera=CameraSettings(fps=2), policy=DOOR.policy)
+
+    proposed = propose(doubtful(4, fps=2), replace(NOW, settings=slow), COSTS).settings
+
+    assert Settings.model_validate(proposed.model_dump()) == proposed
+
+
+def test_votes_of_the_owners_do_not_stop_the_rest() -> None:
+    """Votes that a slow board would not reach stay as they are set, and shares are tried beside them."""
+    owners = replace(DOOR, policy=DOOR.policy.model_copy(update={"min_votes": 8}))
+
+    chosen = choose_voting(doubtful(0, fps=30, wrong=0.8), owners, COSTS)
+
+    assert (chosen.min_votes, chosen.vote_window_s) == (8, 1.5)
+    assert chosen.green_share > owners.policy.green_share
 
 
 @pytest.mark.parametrize(
