@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from pi_mask.commands.line_writer import LineWriter
 from pi_mask.commands.options import Given, Preset, json_option, settings_options
-from pi_mask.commands.streams import configure_logging, say, tell
+from pi_mask.commands.streams import configure_logging, tell
 
 if TYPE_CHECKING:
     from pi_mask.history import History
@@ -85,7 +86,7 @@ def _watch(
     """Run the pipeline to its end; return how many files could not be read."""
     from pi_mask import report
 
-    tally = report.Tally()
+    tally, results = report.Tally(), LineWriter(sys.stdout)
     start: float | None = None
     try:
         with opening as pipeline, notifier.serving():
@@ -93,14 +94,16 @@ def _watch(
             logger.info("Watching. %s.", _choices(loaded))
             for observation in pipeline:
                 notifier.observed(observation)
+                results.check()
                 if tally.add(observation) and as_json:
-                    say(report.verdict_json(observation))
+                    results.say(report.verdict_json(observation))
     finally:
         # Only after the outputs are off: whoever reads the summary may keep us waiting.
         if start is not None:
             summary = tally.summary(time.perf_counter() - start, pipeline.unreadable)
             if as_json:
-                say(report.summary_json(summary))
+                results.say(report.summary_json(summary))
+                results.close()
             else:
                 tell(report.summary_text(summary))
     return pipeline.unreadable

@@ -39,6 +39,18 @@ min_face_px = 8.0
 pin_factory = "lgpio"
 relay_pin = 24
 """
+HASTY = """
+[tracker]
+min_hits = 1
+max_age_s = 0.01
+[policy]
+min_face_px = 8.0
+min_votes = 1
+vote_window_s = 0.2
+hold_green_s = 0.0
+hold_red_s = 0.0
+"""
+"""Every frame is a verdict of its own: one look is enough, and whoever is missed once is gone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from functools import partial
@@ -11,7 +13,7 @@ import pytest
 
 from pi_mask.types import MaskLabel
 from tests.colour_model import save_video
-from tests.faults.door import Bench, Door
+from tests.faults.door import HASTY, PATIENCE_S, Bench, Door
 
 RUBBISH = b"\0\xff rubbish"
 
@@ -83,7 +85,26 @@ def run_into(bench: Bench, *arguments: object, stdout: Path, stderr: Path) -> in
             env=bench.environment({"FAULTS_GPIO_FD": "2"}),
             cwd=bench.folder / "home",
             check=False,
+            timeout=PATIENCE_S,
         ).returncode
+
+
+def test_results_that_nobody_reads_hold_no_door_open(bench: Bench, tmp_path: Path) -> None:
+    """A reader who stops, while a thousand changes of verdict come, ends the program dark, with a line."""
+    config = bench.config.read_text().replace("[policy]\nmin_face_px = 8.0\n", HASTY)
+    bench.config.write_text(config)
+    video = save_video(tmp_path / "film.mp4", *[(MaskLabel.WITH_MASK,), ()] * 1500, side=64)
+    results, log = tmp_path / "results", tmp_path / "log"
+    os.mkfifo(results)
+    with results.open("r+b", buffering=0) as reader:
+        code = run_into(bench, "--camera", "files", "--source", video, "--json", stdout=results, stderr=log)
+        said = reader.read(4096).splitlines()
+
+    assert (code, bench.lit) == (1, set())
+    assert log.read_text().splitlines()[-1] == (
+        "Error: Whoever reads standard output has stopped reading. Keep reading it, or send it to a file."
+    )
+    assert [json.loads(line)["verdict"] for line in said[:4]] == ["mask", "idle", "mask", "idle"]
 
 
 def test_output_that_goes_to_a_full_disk(bench: Bench, tmp_path: Path) -> None:

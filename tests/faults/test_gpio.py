@@ -6,21 +6,9 @@ import fcntl
 
 from pi_mask.types import MaskLabel
 from tests.colour_model import save_video
-from tests.faults.door import Bench, Door
+from tests.faults.door import HASTY, Bench, Door
 
 CHANGES = 1020
-# Every frame is a verdict of its own: one look is enough, and whoever is missed once is gone.
-_HASTY = """
-[tracker]
-min_hits = 1
-max_age_s = 0.01
-[policy]
-min_face_px = 8.0
-min_votes = 1
-vote_window_s = 0.2
-hold_green_s = 0.0
-hold_red_s = 0.0
-"""
 
 
 def test_a_pin_that_is_taken_is_named(bench: Bench) -> None:
@@ -43,7 +31,7 @@ def test_a_pin_that_is_taken_is_named(bench: Bench) -> None:
 
 def test_a_thousand_changes_a_minute(bench: Bench) -> None:
     """Lamps and relay follow each one, in order; the buzzer is heard once; the log is not flooded."""
-    config = bench.config.read_text().replace("[policy]\nmin_face_px = 8.0\n", _HASTY)
+    config = bench.config.read_text().replace("[policy]\nmin_face_px = 8.0\n", HASTY)
     bench.config.write_text(config + "buzzer_cooldown_s = 3600.0\n")
     faces: list[tuple[MaskLabel, ...]] = [(MaskLabel.WITH_MASK,), (), (MaskLabel.WITHOUT_MASK,), ()]
     video = save_video(bench.folder / "film.mp4", *(faces * (CHANGES // 4)), fps=CHANGES / 60, side=64)
