@@ -23,6 +23,7 @@ from pi_mask.types import MaskLabel
 from training import smoke as module
 from training.data import load_coco, read_rgb
 from training.drawn import SIZE, write_voc
+from training.float_parent import float_file
 from training.importers.voc import parse
 from training.networks.base import DetectionNetwork, count_weights
 from training.networks.registry import NETWORKS
@@ -100,7 +101,7 @@ def test_the_manifest_vouches_for_the_file(chain: Chain) -> None:
     assert manifest.head == NETWORKS[chain.network]().head()
     sides = (manifest.input.width, manifest.input.height, manifest.input.letterbox)
     assert sides == (chain.size, chain.size, True)
-    assert len(model) < 0.45 * (chain.folder / "run" / "last.128.float.tflite").stat().st_size
+    assert len(model) < 0.45 * float_file(chain.checkpoint, chain.size).stat().st_size
 
 
 def test_a_run_leaves_what_is_needed_to_repeat_it(chain: Chain) -> None:
@@ -108,9 +109,8 @@ def test_a_run_leaves_what_is_needed_to_repeat_it(chain: Chain) -> None:
     run = chain.folder / "run"
     record = json.loads((run / "run.json").read_text())
 
-    assert {"best.ckpt", "last.ckpt", "run.json", "last.128.float.tflite", "log"} <= {
-        path.name for path in run.iterdir()
-    }
+    parent = f"last.{chain.size}.float.tflite"
+    assert {"best.ckpt", "last.ckpt", "run.json", parent, "log"} <= {path.name for path in run.iterdir()}
     assert {"metrics.csv"} < {path.name for path in (run / "log").iterdir()}
     tags = EventAccumulator(str(run / "log")).Reload().Tags()
     assert {"val/mAP50", "val/AP50_incorrect"} <= set(tags["scalars"])
