@@ -380,6 +380,19 @@ def test_a_low_rate_never_rises(data: Path, tmp_path: Path) -> None:
     assert stored["optimizer_states"][0]["param_groups"][0]["lr"] <= 1e-6
 
 
+def test_a_run_of_a_graphics_card_goes_on_without_one(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its checkpoint's tensors lie on the card, which this machine need not have."""
+    run = Run(data, data, tmp_path / "run")
+    write_record(Config(accelerator="cuda"), run)
+    with monkeypatch.context() as card:
+        card.setattr(torch.serialization, "location_tag", lambda _: "cuda:0")
+        torch.save({"epoch": 3, "state_dict": {"weight": torch.zeros(2)}}, run.output / "last.ckpt")
+
+    assert first_epoch(Config(), replace(run, resume=True)) == 4
+
+
 def test_another_teacher_is_not_resumed_with(tmp_path: Path) -> None:
     """Whose view a network shares is part of what it learns."""
     data = save_data(tmp_path / "data", [((MaskLabel.WITH_MASK,), (MaskLabel.WITH_MASK,))])
