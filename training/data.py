@@ -72,7 +72,11 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     Raises:
         InputError: It is missing or damaged.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    try:
+        content = np.frombuffer(path.read_bytes(), np.uint8)  # OpenCV crashes on names that are not UTF-8
+    except OSError:
+        content = np.empty(0, np.uint8)
+    image = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
     if image is None:
         raise InputError(f"{path} cannot be read. Remove it from the annotations or restore it.")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]

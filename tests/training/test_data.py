@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,16 @@ def test_pictures_are_read_as_rgb(tmp_path: Path) -> None:
 
     assert image.shape == (40, 60, 3)
     assert image[0, 0].tolist() == [250, 20, 10]
+
+
+def test_a_name_need_not_be_text(tmp_path: Path) -> None:
+    """Folders of old systems bear names that are not UTF-8, which OpenCV itself can't be given."""
+    picture = save_picture(tmp_path / "red.png", (250, 20, 10))
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    folder.mkdir()
+    picture.rename(folder / "red.png")
+
+    assert read_rgb(folder / "red.png")[0, 0].tolist() == [250, 20, 10]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no picture"], ids=["missing", "empty", "text"])
