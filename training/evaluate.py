@@ -150,11 +150,10 @@ def _kept(before: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with(measured: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
-    """New figures, and kept ones that were not measured anew: latencies one by one."""
+    """New figures, and kept ones that were not measured anew: of the latency each for itself."""
     result = {**kept, **measured}
-    if {"latency"} <= kept.keys() & measured.keys():
-        before, now = kept["latency"], measured["latency"]
-        one = "threads_1"
+    if "latency" in kept and "latency" in measured:
+        before, now, one = kept["latency"], measured["latency"], "threads_1"
         result["latency"] = before | now | {one: before.get(one, {}) | now[one]}
     return result
 

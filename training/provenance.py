@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -76,8 +77,10 @@ def with_parents(record: Mapping[str, Any], **parents: Path | Sequence[Path]) ->
 def _hashes(data: Sequence[Path]) -> dict[str, str]:
     """By the files' names; a second file of one name gets a number, folders are the owner's affair."""
     hashes: dict[str, str] = {}
+    seen: Counter[str] = Counter()
     for path in dict.fromkeys(data):
-        number = sum(name.split(" (")[0] == path.name for name in hashes) + 1
+        seen[path.name] += 1
+        number = seen[path.name]
         hashes[path.name if number == 1 else f"{path.name} ({number})"] = data_hash(path)
     return hashes
 

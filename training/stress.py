@@ -188,7 +188,8 @@ def _warp(scene: Scene, matrix: NDArray[np.float64]) -> Scene:
     boxes = whole.clip(0, np.array([width, height] * 2)).astype(np.float32)
     visible = (boxes[:, 2:] - boxes[:, :2]).prod(1) / (4 * halves.prod(1)).clip(1e-6)
     labels = np.where(visible < _MIN_VISIBLE, IGNORED, scene.labels)
-    kept = visible >= np.where(scene.labels == IGNORED, 1e-9, _GONE)  # a region may be larger than a picture
+    is_region = scene.labels == IGNORED  # it may be larger than a picture: what is left of it is one still
+    kept = np.where(is_region, visible > 0, visible >= _GONE)
     return replace(scene, image=np.asarray(image, np.uint8), boxes=boxes[kept], labels=labels[kept])
 
 
