@@ -56,8 +56,8 @@ install_device() {
 	PYTHON="$ROOT/usr/bin/python3"
 	make_environment "$ROOT$BASE" "$(device_requirements)" --system-site-packages
 	run ln -sfn "$BASE/venv/bin/pi-mask" "$ROOT/usr/local/bin/pi-mask"
-	write_config
 	install_models
+	write_config # knows by then whether a model is compiled
 	install_edgetpu
 	if [ "$SERVICE" = yes ]; then
 		make_user
@@ -106,6 +106,10 @@ write_config() {
 	try "The configuration could not be written. Run this again." \
 		"$ROOT$BASE/venv/bin/pi-mask" config init "$ROOT$CONFIG"
 	if [ -n "$THREADS" ]; then run sed -i "s/^threads = .*/threads = $THREADS/" "$ROOT$CONFIG"; fi
+	if needs_small_model; then
+		step "Model: nano_320, because this board's CPU runs it ([model] name in $CONFIG)"
+		run sed -i 's/^name = ""$/name = "nano_320"/' "$ROOT$CONFIG"
+	fi
 	run chmod 0644 "$ROOT$CONFIG"
 }
 
@@ -151,7 +155,7 @@ install_watchdog() {
 finish() {
 	[ "$DRY_RUN" = no ] || return 0
 	say "Done."
-	if ! is_compiled "$ROOT$BASE"/venv/lib/python3*/site-packages/pi_mask/models/*.json; then
+	if ! is_compiled "$(models_folder)"/*.json; then
 		say "There is no compiled Edge TPU model, so the CPU runs the model (docs/edge-tpu.md)."
 	fi
 	if "$ROOT$BASE/venv/bin/pi-mask" doctor --help >/dev/null 2>&1; then

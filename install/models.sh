@@ -39,9 +39,18 @@ release_url() { # nothing for a copy that doesn't come from GitHub; git itself m
 	say "https://github.com/${origin%.git}/releases/download/v$version"
 }
 
+models_folder() { # where the program looks
+	say "$ROOT$BASE"/venv/lib/python3*/site-packages/pi_mask/models
+}
+
+needs_small_model() { # no Edge TPU takes over, and the CPU is of before Armv8.2's dot products (all before the Pi 5)
+	if wants_compiled && is_compiled "$SOURCE"/models/*.json "$(models_folder)"/*.json; then return 1; fi
+	[ "$ARCH" != arm64 ] || ! grep -qsw asimddp "$ROOT/proc/cpuinfo"
+}
+
 install_models() {
 	local target folder="$WORK/models" name
-	target=$(say "$ROOT$BASE"/venv/lib/python3*/site-packages/pi_mask/models)
+	target=$(models_folder)
 	if ! wants_compiled || is_compiled "$SOURCE"/models/*.json; then return 0; fi
 	if [ -z "$(plain_models "$target")" ]; then
 		step "Models compiled for the Edge TPU: there already"

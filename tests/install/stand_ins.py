@@ -56,7 +56,7 @@ esac
 """
 PI_MASK = r"""
 case "$1 ${2-}" in
-"config init") printf '[model]\nthreads = 2\n' >"$3" ;;
+"config init") printf '[model]\nname = ""\nthreads = 2\n' >"$3" ;;
 "--version "*) echo "pi-mask, version 0" ;;
 "doctor ") echo "doctor: all fine" ;;
 esac
@@ -116,6 +116,7 @@ case "$1" in -s) cat "$FAKE_STATE/kernel" ;; -m) cat "$FAKE_STATE/machine" ;; *)
     "userdel": 'sed -i "/^passwd $1$/d" "$FAKE_STATE/accounts"',
     "usermod": "",
 }
+OLD_CPU = "fp asimd evtstrm crc32 cpuid"  # of a Pi 4; a Pi 5 has asimddp among more
 QUERIES = {"df", "dpkg-query", "getent", "id", "sha256sum", "uname"}
 
 
@@ -150,6 +151,7 @@ class Computer:
         self.is_board("Raspberry Pi 4 Model B Rev 1.5")
         self.has_os("bookworm")
         self.has_memory(3800, 100)
+        self.has_cpu(OLD_CPU)
 
     def stand_in(self, path: Path, body: str) -> None:
         """Make a stand-in that notes its calls."""
@@ -171,6 +173,9 @@ class Computer:
     def has_memory(self, total_mb: int, swap_mb: int) -> None:
         text = f"MemTotal: {total_mb * 1024} kB\nSwapTotal: {swap_mb * 1024} kB\n"
         (self.root / "proc/meminfo").write_text(text)
+
+    def has_cpu(self, features: str) -> None:
+        (self.root / "proc/cpuinfo").write_text(f"processor\t: 0\nFeatures\t: {features}\n")
 
     def without(self, *names: str) -> None:
         """Take commands away."""

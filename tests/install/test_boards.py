@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from tests.install.stand_ins import Computer
+from tests.install.stand_ins import OLD_CPU, Computer
+
+COMPILED = '{\n  "edgetpu": {"file": "x", "sha256": "y"}\n}\n'
+DEFAULT = '[model]\nname = ""\nthreads = 2\n'
+SMALL = '[model]\nname = "nano_320"\nthreads = 2\n'
+
+
+def configuration(computer: Computer) -> str:
+    """What the installer has left for the service."""
+    return (computer.root / "etc/pi-mask/config.toml").read_text()
+
+
+def compile_models(computer: Computer) -> None:
+    """Make the installer's folder a release's, with models for the Edge TPU."""
+    for path in (computer.state / "manifest.json", computer.source / "models/model.json"):
+        path.write_text(COMPILED)
 
 
 def test_a_driver_that_cannot_be_fetched_stops_nothing(computer: Computer) -> None:
@@ -32,11 +47,11 @@ def test_a_driver_with_another_checksum_is_not_used(computer: Computer) -> None:
 
 def test_a_compiled_model_is_not_missed(computer: Computer) -> None:
     """Where the release has a model for the Edge TPU, nothing is said about its absence."""
-    for path in (computer.state / "manifest.json", computer.source / "models/model.json"):
-        path.write_text('{\n  "edgetpu": {"file": "x", "sha256": "y"}\n}\n')
+    compile_models(computer)
 
     said = computer.install()
 
+    assert configuration(computer) == DEFAULT
     assert "  model                compiled for the Edge TPU; the CPU's stands in" in said
     assert "no compiled Edge TPU model" not in said
 
@@ -94,7 +109,7 @@ def test_a_small_pi_gets_one_thread_and_advice(computer: Computer, codename: str
     said = computer.install()
 
     assert advice in said
-    assert (computer.root / "etc/pi-mask/config.toml").read_text() == "[model]\nthreads = 1\n"
+    assert configuration(computer) == '[model]\nname = "nano_320"\nthreads = 1\n'
 
 
 def test_a_small_pi_with_enough_swap_is_not_nagged(computer: Computer) -> None:
@@ -102,3 +117,39 @@ def test_a_small_pi_with_enough_swap_is_not_nagged(computer: Computer) -> None:
     computer.has_memory(420, 512)
 
     assert "little swap" not in computer.install()
+
+
+def test_an_old_cpu_gets_the_small_model(computer: Computer) -> None:
+    """Without a compiled model a Pi 4 is given the model for boards without a Coral, and its owner is told."""
+    said = computer.install()
+
+    assert configuration(computer) == SMALL
+    assert "nano_320, because this board's CPU runs it" in said
+
+
+def test_a_new_cpu_keeps_the_default_model(computer: Computer) -> None:
+    """A Pi 5, whose CPU has int8 dot products, is given no smaller model."""
+    computer.has_cpu(f"{OLD_CPU} asimdhp asimddp")
+
+    computer.install()
+
+    assert configuration(computer) == DEFAULT
+
+
+def test_32_bits_never_use_the_dot_products(computer: Computer) -> None:
+    """The 32-bit runtime is of 2023: it gets the small model on any board."""
+    computer.set(architecture="armhf")
+    computer.has_cpu("half thumb neon asimddp")
+
+    computer.install()
+
+    assert configuration(computer) == SMALL
+
+
+def test_without_coral_a_compiled_model_is_no_reason_for_the_large_one(computer: Computer) -> None:
+    """Whoever says --no-coral has the CPU run the model."""
+    compile_models(computer)
+
+    computer.install("--no-coral")
+
+    assert configuration(computer) == SMALL
