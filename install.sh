@@ -47,6 +47,7 @@ Exit codes: 0 fine · 1 failure · 2 wrong options · 3 this computer or its ope
 EOF
 }
 
+COMMAND= # as it was typed
 ACTION=install
 DESKTOP=no
 PURGE=no
@@ -118,6 +119,7 @@ check_options() {
 }
 
 main() {
+	COMMAND=$(quoted ./install.sh "$@")
 	parse_options "$@"
 	detect
 	case "$ACTION-$DESKTOP" in

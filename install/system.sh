@@ -98,7 +98,7 @@ check_desktop() {
 
 check_root() {
 	[ "$DRY_RUN" = yes ] || [ "$(id -u)" = 0 ] ||
-		die 1 "Installing a service needs root. Run: sudo ./install.sh (add --dry-run to see what it would do)."
+		die 1 "This needs root. Run: sudo $COMMAND (add --dry-run to see what it would do)."
 }
 
 check_space() { # check_space FOLDER MEGABYTES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 import pytest
 
@@ -111,14 +112,20 @@ def test_an_old_python_is_told(computer: Computer) -> None:
     assert "is Python 3.9" in result.stderr
 
 
-def test_who_is_not_root_is_told(computer: Computer) -> None:
-    """Without root nothing is tried, and sudo is named."""
+@pytest.mark.parametrize(
+    "options", [[], ["--upgrade", "--no-coral"], ["--uninstall", "--purge"], ["--offline", "a bundle"]]
+)
+def test_who_is_not_root_is_told(computer: Computer, options: list[str]) -> None:
+    """Without root nothing is tried, and what to type does what was asked for and nothing else."""
+    (computer.folder / "a bundle").mkdir()
+    (computer.folder / "a bundle/SHA256SUMS").touch()
     computer.set(uid="1000")
 
-    result = computer.run()
+    result = computer.run(*options)
 
     assert (result.returncode, computer.calls()) == (1, [])
-    assert "sudo ./install.sh" in result.stderr
+    typed = result.stderr.partition("Run: sudo ")[2].partition(" (")[0]
+    assert shlex.split(typed) == ["./install.sh", *options]
 
 
 def test_a_full_card_is_told(computer: Computer) -> None:
