@@ -149,8 +149,10 @@ apt_install() { # apt_install PACKAGE…
 		die 1 "Missing: $*. $OFFLINE has no packages for this system. Fill it on a Raspberry Pi with the same system, or go online once."
 	fi
 	step "Packages from apt: $*"
-	# A power cut in the middle of apt leaves packages unpacked, and then apt refuses everything.
-	try "dpkg could not finish what it had begun. Run: sudo dpkg --configure -a" dpkg --configure -a
+	# A power cut in the middle of apt leaves packages unpacked, and then apt refuses everything. Only apt waits for
+	# the lock: dpkg would fail at once.
+	run apt-get "${options[@]}" check ||
+		try "dpkg could not finish what it had begun. Run: sudo dpkg --configure -a" dpkg --configure -a
 	try "apt could not read its sources. Check the network, then run this again." apt-get "${options[@]}" update
 	try "apt could not install the packages. Check the network, then run this again; what is done is kept." \
 		env DEBIAN_FRONTEND=noninteractive apt-get "${options[@]}" install --yes --no-install-recommends "$@"

@@ -89,6 +89,7 @@ def test_offline_uses_nothing_but_the_bundle(computer: Computer, desk: Computer,
     assert installs[1].endswith("--no-index BUNDLE/wheels/pi_mask-1-py3-none-any.whl")
     apt = [call for call in calls if call.startswith("apt-get")]
     assert [call.split(" -o ")[2:] for call in apt] == [
+        [*OFFLINE_APT, "APT::Get::List-Cleanup=0 check"],
         [*OFFLINE_APT, "APT::Get::List-Cleanup=0 update"],
         [*OFFLINE_APT, f"APT::Get::List-Cleanup=0 install --yes --no-install-recommends {PACKAGES}"],
     ]

@@ -105,7 +105,7 @@ def test_without_a_python_root_gets_one_from_apt(desktop: Computer) -> None:
     desktop.install("--desktop")
 
     assert desktop.calls()[:3] == [
-        "dpkg --configure -a",
+        "apt-get -o DPkg::Lock::Timeout=600 check",
         "apt-get -o DPkg::Lock::Timeout=600 update",
         "apt-get -o DPkg::Lock::Timeout=600 install --yes --no-install-recommends"
         " python3 python3-venv ca-certificates",
