@@ -17,8 +17,8 @@ write_boot_files() {
 	# shellcheck disable=SC2086 # a list of words
 	try "The program could not be packed for the card. Is the card full?" \
 		tar -C "$SOURCE" --exclude __pycache__ -czf "$TARGET/pi-mask.tar.gz" $CARD_SOURCE
+	run rm -rf "$TARGET/pi-mask-offline" # an earlier one would be installed from, in place of this folder
 	if [ -n "$OFFLINE" ]; then
-		run rm -rf "$TARGET/pi-mask-offline"
 		try "$OFFLINE could not be copied to the card. Is the card full?" cp -R "$OFFLINE" "$TARGET/pi-mask-offline"
 	fi
 	if [ "$DRY_RUN" = yes ]; then return 0; fi

@@ -146,6 +146,17 @@ def test_the_options_travel_with_the_card(desk: Computer, card: Path, tmp_path: 
     assert (card / "pi-mask-offline/SHA256SUMS").read_bytes() == (bundle / "SHA256SUMS").read_bytes()
 
 
+def test_a_bundle_of_an_earlier_time_goes(desk: Computer, card: Path, tmp_path: Path) -> None:
+    """A card that is written anew without a bundle installs this folder, not the bundle left on it."""
+    bundle = tmp_path / "bundle"
+    desk.install("--download", str(bundle))
+    desk.install("--boot-files", str(card), "--offline", str(bundle))
+
+    desk.install("--boot-files", str(card))
+
+    assert not (card / "pi-mask-offline").exists()
+
+
 def test_a_dry_run_leaves_the_card_alone(desk: Computer, card: Path) -> None:
     """--dry-run writes nothing."""
     before = files(card)
