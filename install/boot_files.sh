@@ -12,8 +12,8 @@ write_boot_files() {
 	say "Plan: write into $TARGET"
 	say "  pi-mask.tar.gz, pi-mask-firstboot.sh${OFFLINE:+, pi-mask-offline/}"
 	say "  user-data (Trixie), firstrun.sh (Bookworm)"
-	begin /dev/null
-	run mkdir -p "$TARGET"
+	begin
+	try "$TARGET cannot be made. Name the card's boot partition." mkdir -p "$TARGET"
 	# shellcheck disable=SC2086 # a list of words
 	try "The program could not be packed for the card. Is the card full?" \
 		tar -C "$SOURCE" --exclude __pycache__ -czf "$TARGET/pi-mask.tar.gz" $CARD_SOURCE

@@ -50,10 +50,14 @@ quoted() { # the command as one could type it
 	printf '%s\n' "${line# }"
 }
 
-run() { # run COMMAND…: its output goes to the log; with --dry-run the command is only shown
+run() { # run COMMAND…: its output goes to the log, without one only its errors are shown; --dry-run shows the command
 	if [ "$DRY_RUN" = yes ]; then
 		say "    $(quoted "$@")"
 		return 0
+	fi
+	if [ -z "$LOG" ]; then
+		"$@" >/dev/null </dev/null
+		return
 	fi
 	printf '\n$ %s\n' "$(quoted "$@")" >>"$LOG"
 	"$@" >>"$LOG" 2>&1 </dev/null
@@ -62,22 +66,22 @@ run() { # run COMMAND…: its output goes to the log; with --dry-run the command
 try() { # try "what failed. What to do." COMMAND…
 	local message="$1"
 	shift
-	run "$@" || die 1 "$message The details are in $LOG."
+	run "$@" || die 1 "$message${LOG:+ The details are in $LOG.}"
 }
 
 fetch() { # fetch URL FILE: whoever calls it compares checksums
 	run curl --fail --location --silent --show-error --retry 3 --output "$2" "$1"
 }
 
-begin() { # begin LOG: from here on things are changed
-	LOG="$1"
+begin() { # begin [LOG]: from here on things are changed
+	LOG="${1-}"
 	if [ "$DRY_RUN" = yes ]; then
 		WORK=/tmp/pi-mask-install
 		say "What would be run:"
 		return 0
 	fi
-	mkdir -p "$(dirname "$LOG")"
-	: >"$LOG" || die 1 "$LOG cannot be written. Run it as the owner of that folder."
+	[ -z "$LOG" ] || { mkdir -p "$(dirname "$LOG")" && : >"$LOG"; } 2>/dev/null ||
+		die 1 "$LOG cannot be written. Run it as the owner of that folder."
 	WORK=$(mktemp -d)
 }
 

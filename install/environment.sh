@@ -162,7 +162,7 @@ uninstall_desktop() {
 	local base config="${XDG_CONFIG_HOME:-$HOME/.config}/pi-mask"
 	base=$(desktop_base)
 	say "Plan: remove $base and $HOME/.local/bin/pi-mask$([ "$PURGE" = no ] || say ", and $config")"
-	begin /dev/null
+	begin
 	run rm -rf "$base"
 	run rm -f "$HOME/.local/bin/pi-mask"
 	if [ "$PURGE" = yes ]; then run rm -rf "$config"; fi

@@ -157,6 +157,28 @@ def test_a_bundle_of_an_earlier_time_goes(desk: Computer, card: Path, tmp_path: 
     assert not (card / "pi-mask-offline").exists()
 
 
+@pytest.mark.parametrize(
+    ("target", "reason", "advice"),
+    [
+        ("pi-mask/README.md/card", "Not a directory", "cannot be made"),
+        ("card", "made to fail", "Is the card full?"),
+    ],
+)
+def test_what_failed_on_the_card_is_shown(desk: Computer, target: str, reason: str, advice: str) -> None:
+    """No log is written, so the failed command's own words come before the advice."""
+    (desk.bin / "tar").unlink()
+    desk.stand_in(desk.bin / "tar", "")
+    desk.set(fail_at="tar -C")
+
+    result = desk.run("--boot-files", target)
+
+    words, error = result.stderr.splitlines()
+    assert result.returncode == 1
+    assert reason in words
+    assert advice in error
+    assert "details are in" not in error
+
+
 def test_a_dry_run_leaves_the_card_alone(desk: Computer, card: Path) -> None:
     """--dry-run writes nothing."""
     before = files(card)

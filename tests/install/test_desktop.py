@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.install.stand_ins import PYTHON, Computer
@@ -95,6 +97,19 @@ def test_a_run_that_broke_off_is_taken_up_again(desktop: Computer, step: str) ->
 
     assert (broken.returncode, broken.stderr.count("\n"), left) == (1, 1, False)
     assert (desktop.root / "home/.local/bin/pi-mask").exists()
+
+
+@pytest.mark.parametrize("in_the_way", [".local", ".local/share/pi-mask/install.log/x"])
+def test_a_home_that_cannot_be_written_is_told(desktop: Computer, in_the_way: str) -> None:
+    """Where not even the log can be written, one line says so."""
+    path = desktop.root / "home" / in_the_way
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+    result = desktop.run("--desktop")
+
+    assert (result.returncode, desktop.calls()) == (1, [])
+    assert re.fullmatch(r"Error: [^\n]+/install\.log cannot be written\. [^\n]+\n", result.stderr)
 
 
 def test_without_a_python_root_gets_one_from_apt(desktop: Computer) -> None:
