@@ -46,8 +46,8 @@ write_user_data() {
 		# A list's items all stand as far to the right as the first one.
 		awk -v line="$line" '
 			waiting && /^ *- / { match($0, /^ */); printf "%s- %s\n", substr($0, 1, RLENGTH), line; waiting = 0 }
+			/^[a-z]/ { waiting = /^runcmd:/ }
 			{ print }
-			/^runcmd:/ { waiting = 1 }
 		' "$file" >"$file.part"
 		mv "$file.part" "$file"
 	else

@@ -119,6 +119,7 @@ def test_a_card_with_cloud_init_keeps_its_command_line(desk: Computer, card: Pat
         ("user-data", "#!/bin/sh\n", "is no cloud-config"),
         ("user-data", "#cloud-config\nruncmd: [ls]\n", f"Add to it: {RUN}"),
         ("user-data", "#cloud-config\nruncmd:\n", "empty runcmd"),
+        ("user-data", "#cloud-config\nruncmd:\nssh_authorized_keys:\n  - ssh-rsa A\n", "empty runcmd"),
         ("firstrun.sh", "#!/bin/bash\necho hello\n", "Add to it: bash /boot/firmware/pi-mask-firstboot.sh"),
     ],
 )
