@@ -25,9 +25,9 @@ download_bundle() {
 	make_wheel "$WORK/venv/bin/python" "$TARGET/wheels"
 	run write_checksums "$TARGET"
 	run rm -f "$log"
-	say "Done. Copy this folder and $TARGET to the other computer, and run there: ./install.sh$(
-		[ "$DESKTOP" = no ] || say " --desktop"
-	) --offline $(basename "$TARGET")"
+	local command=(sudo ./install.sh --offline)
+	if [ "$DESKTOP" = yes ]; then command=(./install.sh --desktop --offline); fi
+	say "Done. Copy this folder and $TARGET to the other computer, and run there: $(quoted "${command[@]}" "$(basename "$TARGET")")"
 }
 
 is_begun() { # empty, or what a download that broke off has left

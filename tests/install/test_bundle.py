@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -171,6 +172,17 @@ def test_a_bundle_for_a_desktop(desk: Computer, bundle: Path) -> None:
 
     assert (desk.root / "home/.local/bin/pi-mask").exists()
     assert ["--no-index" in call for call in desk.calls() if "pip install" in call] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("options", "command"),
+    [([], "sudo ./install.sh --offline"), (["--desktop"], "./install.sh --desktop --offline")],
+)
+def test_what_to_type_on_the_other_computer(desk: Computer, options: list[str], command: str) -> None:
+    """The last line can be typed there as it stands: as root on a Pi, and with a space in the name."""
+    said = desk.install(*options, "--download", "USB stick")
+
+    assert shlex.split(said.splitlines()[-1].rpartition("run there: ")[2]) == [*command.split(), "USB stick"]
 
 
 def test_a_dry_download_changes_nothing(desk: Computer, bundle: Path) -> None:
