@@ -175,6 +175,7 @@ uninstall_device() {
 	say "Plan: remove the service, $BASE, /usr/local/bin/pi-mask, and the Edge TPU driver that install.sh has put there$(
 		[ "$PURGE" = no ] || say ", $CONFIG, $STATE and the user pi-mask"
 	)"
+	refuse_company
 	begin "$ROOT$DEVICE_LOG"
 	for unit in "$SOURCE"/systemd/*.service; do remove_unit "$(basename "$unit")"; done
 	if [ -e "$ROOT$UNITS/$FIRST_BOOT" ]; then

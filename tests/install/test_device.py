@@ -420,14 +420,15 @@ def test_a_dry_uninstallation_changes_nothing(computer: Computer) -> None:
     assert "userdel pi-mask" in said
 
 
-def test_two_at_once_are_kept_apart(computer: Computer) -> None:
-    """While one installation runs, a second one gives up with advice."""
+@pytest.mark.parametrize("options", [[], ["--uninstall"]])
+def test_two_at_once_are_kept_apart(computer: Computer, options: list[str]) -> None:
+    """While one installation runs, a second one gives up with advice, and so does a removal."""
     lock = computer.root / "run/lock/pi-mask-install"
     lock.parent.mkdir(parents=True)
 
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        result = computer.run()
+        result = computer.run(*options)
 
     assert (result.returncode, computer.calls()) == (1, [])
     assert "Another installation is running" in result.stderr
