@@ -44,7 +44,7 @@ install_device() {
 	umask 022 # the user pi-mask has to read what root installs
 	check_device
 	check_root
-	check_space "$ROOT$BASE" 700
+	is_settled "$ROOT$BASE" || check_space "$ROOT$BASE" 700
 	require_installed "$ROOT$BASE"
 	print_device_plan
 	warn_of_little_memory

@@ -75,8 +75,12 @@ install_wheel() { # install_wheel ENVIRONMENT FOLDER_WITH_WHEEL
 		"$1/bin/pi-mask" bench --frames 1 --threads 1 --accelerator cpu --config /dev/null
 }
 
+is_settled() { # is_settled BASE: a plain run makes no environment beside a working one
+	[ "$ACTION" = install ] && [ -x "$1/venv/bin/pi-mask" ]
+}
+
 refuse_other_version() { # refuse_other_version BASE: replacing a working one is for --upgrade
-	[ "$ACTION" = install ] && [ -x "$1/venv/bin/pi-mask" ] || return 0
+	is_settled "$1" || return 0
 	die 2 "Another version is installed ($("$1/venv/bin/pi-mask" --version)). Replace it with ./install.sh --upgrade."
 }
 
@@ -101,7 +105,7 @@ install_desktop() {
 	local base
 	base=$(desktop_base)
 	check_desktop
-	check_space "$base" 900
+	is_settled "$base" || check_space "$base" 900
 	require_installed "$base"
 	PYTHON=$(find_python)
 	say "Plan: pi-mask for $(id -un) on ${OS_NAME:-$KERNEL} ($ARCH)"

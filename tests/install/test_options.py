@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from tests.install.stand_ins import SOURCE, Computer
+from tests.install.stand_ins import GENUINE, SOURCE, Computer
 
 
 @pytest.mark.parametrize(
@@ -136,3 +136,15 @@ def test_a_full_card_is_told(computer: Computer) -> None:
 
     assert (result.returncode, computer.calls()) == (1, [])
     assert "Only 292 MB are free" in result.stderr
+
+
+def test_a_second_run_needs_no_space(computer: Computer) -> None:
+    """What is missing, such as the driver, still comes when the first run has filled a small card."""
+    computer.set(driver="")
+    computer.install()
+    computer.set(driver=GENUINE, free_kb="300000")
+
+    said = computer.install()
+
+    assert "- Edge TPU driver\n" in said
+    assert computer.run("--upgrade").returncode == 1
