@@ -51,12 +51,13 @@ def edited(text: str, values: Mapping[str, object], note: str) -> str:
     return written
 
 
-def replace_file(path: Path, text: str) -> Path | None:
+def replace_file(path: Path, text: str, advice: str = _ADVICE) -> Path | None:
     """Put a new text in a file's place, whole or not at all, also when the power goes.
 
     Args:
         path: Its folder is made where it is missing; a link is followed.
         text: The new content.
+        advice: What to do where it cannot be written.
 
     Returns:
         Where the old content lies now; None where there was none.
@@ -65,7 +66,7 @@ def replace_file(path: Path, text: str) -> Path | None:
         OutputError: The file cannot be written; the old one is untouched.
     """
     target = path.resolve()
-    _check_file(target)
+    _check_file(target, advice)
     part, old = target.with_name(f".{target.name}.part"), target.with_name(target.name + OLD_SUFFIX)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +81,7 @@ def replace_file(path: Path, text: str) -> Path | None:
         part.replace(target)
         _sync(target.parent)
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}. {_ADVICE}") from error
+        raise OutputError(f"{path} cannot be written: {error.strerror}. {advice}") from error
     finally:
         with suppress(OSError):
             part.unlink()
@@ -102,10 +103,10 @@ def check_writable(path: Path) -> None:
         raise OutputError(f"{path} cannot be written: {folder} is not yours to write in. {_ADVICE}")
 
 
-def _check_file(target: Path) -> None:
+def _check_file(target: Path, advice: str = _ADVICE) -> None:
     """Refuse to put a file in the place of a folder or a device such as /dev/null."""
     if target.exists() and not target.is_file():
-        raise OutputError(f"{target} is no file. {_ADVICE}")
+        raise OutputError(f"{target} is no file. {advice}")
 
 
 def _section(table: MutableMapping[str, Any], name: str) -> MutableMapping[str, Any]:

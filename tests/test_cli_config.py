@@ -26,7 +26,7 @@ def test_init_writes_the_defaults_where_they_are_read(invoke: Invoke, tmp_path: 
 
 
 def test_init_replaces_nothing_unless_forced(invoke: Invoke, tmp_path: Path) -> None:
-    """A file that is there stays; --force replaces it and keeps its permissions."""
+    """A file that is there stays; --force puts it aside and keeps its permissions."""
     path = tmp_path / "mine.toml"
     path.write_text("# mine")
     path.chmod(0o600)
@@ -38,6 +38,8 @@ def test_init_replaces_nothing_unless_forced(invoke: Invoke, tmp_path: Path) -> 
     advice = "Choose another path, or replace it with --force."
     assert (refused.code, refused.err, kept) == (1, f"Error: {path} exists. {advice}\n", "# mine")
     assert (forced.code, path.read_text()) == (0, render_toml(Settings()))
+    assert forced.out == f"{path} is written. The file as it was is {path}.old.\n"
+    assert path.with_name("mine.toml.old").read_text() == "# mine"
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.glob(".mine*")) == []
 

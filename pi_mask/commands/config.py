@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,13 +28,14 @@ def config(context: click.Context) -> None:
 
 @config.command()
 @click.argument("path", type=click.Path(path_type=Path), required=False)
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.option("--force", is_flag=True, help="Replace a file that is there; it is kept as FILE.old.")
 def init(path: Path | None, *, force: bool) -> None:
     """Write all settings with their defaults, each explained, into a TOML file.
 
     Without PATH it is your own configuration, ~/.config/pi-mask/config.toml.
     """
     from pi_mask.settings import Settings, render_toml, user_config
+    from pi_mask.settings_edit import replace_file
 
     target = path or user_config(os.environ)
     try:
@@ -48,10 +48,8 @@ def init(path: Path | None, *, force: bool) -> None:
         raise OutputError(f"{target} cannot be reached: {error}. Choose another path.") from error
     if is_there and not force:
         raise OutputError(f"{target} exists. Choose another path, or replace it with --force.")
-    if is_there and not target.is_file():
-        raise OutputError(f"{target} is no file. Choose another path.")
-    _write(target, render_toml(Settings()))
-    say(f"{target} is written.")
+    old = replace_file(target, render_toml(Settings()), "Choose another path.")
+    say(f"{target} is written." + (f" The file as it was is {old}." if old else ""))
 
 
 @config.command()
@@ -77,21 +75,3 @@ def check(path: Path | None) -> None:
     """Check a configuration file together with the environment; exit code 2 names all that is wrong."""
     loaded = Given({}, path).load()
     say(f"{loaded.config} is fine." if loaded.config else "There is no configuration file; defaults apply.")
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all, also when the power goes."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, part)
-        part.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise OutputError(f"{path} cannot be written: {error.strerror}. Choose another path.") from error
