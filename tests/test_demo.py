@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -123,6 +124,15 @@ def test_errors_are_one_line_with_an_exit_code(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 1
     assert [line.split(":")[0] for line in result.stderr.splitlines()] == ["Error"]
+
+
+def test_a_terminal_without_blocks_gets_question_marks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The strips of the lamps end no demo in a locale that cannot write them."""
+    monkeypatch.setattr("pi_mask.demo.__main__.make_demo", lambda *_, **__: click.echo("red ██·"))
+
+    result = CliRunner(charset="latin-1").invoke(main, [])
+
+    assert (result.exit_code, result.output) == (0, "red ??·\n")
 
 
 @pytest.fixture(scope="module")

@@ -59,6 +59,8 @@ def make_demo(output: Path, photo: Path | None, *, is_fast: bool) -> tuple[Momen
 @click.option("--fast", "is_fast", is_flag=True, help="Don't keep to the film's own pace.")
 def main(output: Path, photo: Path | None, is_fast: bool) -> None:
     """Show the whole way from a film to the lamps, without camera and pins."""
+    # Not every terminal knows the strips' blocks.
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
         make_demo(output, photo, is_fast=is_fast)
     except PiMaskError as error:
