@@ -143,6 +143,18 @@ def test_a_folder_with_a_space_can_be_copied_from_the_notice(
     assert (outcome.code, "Add --yes" in outcome.err) == (2, True)
 
 
+def test_what_else_lies_in_the_folder_is_not_to_be_deleted(
+    invoke: Invoke, door: Door, tmp_path: Path
+) -> None:
+    """In a folder with other things the notice names the clips alone."""
+    door(_Noting([], is_live=True))
+    (tmp_path / "holiday.jpg").touch()
+
+    outcome = invoke("record", tmp_path, *FLAGS, "--step", "mask", "--step", "bare", "--yes")
+
+    assert f"! To delete them: cd {tmp_path} && rm mask.mp4 bare.mp4 " in outcome.err
+
+
 def test_a_folder_that_takes_no_files_is_named_first(invoke: Invoke, door: Door) -> None:
     """Before the camera is opened, in one line with advice."""
     camera = _Noting([], is_live=True)

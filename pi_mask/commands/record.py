@@ -70,18 +70,31 @@ def record(folder: Path, given: Given, door: DoorOptions, names: tuple[str, ...]
     say(f"{folder} holds the clips. Next: pi-mask calibrate --from {shlex.quote(str(folder))}")
 
 
-def _notice(folder: Path, steps: Sequence[Step], seconds: float) -> None:
+def _notice(folder: Path, chosen: Sequence[Step], seconds: float) -> None:
     lines = (
         "NOTICE: this stores pictures of people.",
-        f"What: {len(steps)} video clips of {seconds:g} s, of everybody in view. Ask them first.",
+        f"What: {len(chosen)} video clips of {seconds:g} s, of everybody in view. Ask them first.",
         f"Where: {folder.absolute()}, for your own account only. Nothing is sent anywhere.",
-        f"To delete them: rm -r {shlex.quote(str(folder.absolute()))}",
+        f"To delete them: {_removal(folder.absolute(), chosen)}",
     )
     width = max(map(len, lines))
     tell("!" * (width + 4))
     for line in lines:
         tell(f"! {line:<{width}} !")
     tell("!" * (width + 4))
+
+
+def _removal(folder: Path, chosen: Sequence[Step]) -> str:
+    """The command that deletes the clips, and nothing that lay in their folder before."""
+    from pi_mask.record import clip_path
+
+    try:
+        is_shared = any(folder.iterdir())
+    except OSError:  # there is none yet
+        is_shared = False
+    place = shlex.quote(str(folder))
+    clips = " ".join(clip_path(folder, step).name for step in chosen)
+    return f"cd {place} && rm {clips}" if is_shared else f"rm -r {place}"
 
 
 def _is_agreed() -> bool:
