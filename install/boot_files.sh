@@ -7,8 +7,6 @@
 CARD_SOURCE="install.sh install pi_mask models systemd pyproject.toml README.md LICENSE docs"
 
 write_boot_files() {
-	[ ! -e "$TARGET/user-data" ] || head -n 1 "$TARGET/user-data" | grep -q '^#cloud-config' ||
-		die 1 "$TARGET/user-data is no cloud-config. Remove it, or add the line that docs/installation.md shows."
 	say "Plan: write into $TARGET"
 	say "  pi-mask.tar.gz, pi-mask-firstboot.sh${OFFLINE:+, pi-mask-offline/}"
 	say "  user-data (Trixie), firstrun.sh (Bookworm)"
@@ -40,6 +38,8 @@ write_user_data() {
 	local file="$TARGET/user-data" line='[bash, /boot/firmware/pi-mask-firstboot.sh, --enable, --now]'
 	if [ ! -e "$file" ]; then printf '#cloud-config\n' >"$file"; fi
 	if grep -q 'pi-mask-firstboot' "$file"; then return 0; fi
+	head -n 1 "$file" | grep -q '^#cloud-config' ||
+		die 1 "$file is no cloud-config. Remove it, or add to it: bash /boot/firmware/pi-mask-firstboot.sh --enable --now"
 	if grep -q '^runcmd:' "$file"; then
 		grep -q '^runcmd:[[:space:]]*\(#.*\)\{0,1\}$' "$file" ||
 			die 1 "$file has its runcmd on one line. Add to it: $line"

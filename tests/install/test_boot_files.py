@@ -136,6 +136,20 @@ def test_what_cannot_be_added_to_is_left_alone(
     assert (card / name).read_text() == content
 
 
+@pytest.mark.parametrize("name", ["user-data", "firstrun.sh"])
+def test_the_line_that_was_advised_is_enough(desk: Computer, card: Path, name: str) -> None:
+    """Whoever adds to a script of their own what the error says has a card that is taken as it is."""
+    content = "#!/bin/bash\necho hello\n"
+    (card / name).write_text(content)
+
+    line = desk.run("--boot-files", str(card)).stderr.partition("dd to it: ")[2]
+    (card / name).write_text(content + line)
+    desk.install("--boot-files", str(card))
+
+    assert line.startswith("bash /boot/firmware/pi-mask-firstboot.sh --enable")
+    assert (card / name).read_text() == content + line
+
+
 def test_the_options_travel_with_the_card(desk: Computer, card: Path, tmp_path: Path) -> None:
     """What was chosen at the desk is chosen at the door, and a bundle lies on the card."""
     bundle = tmp_path / "bundle"
