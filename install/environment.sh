@@ -81,7 +81,7 @@ is_settled() { # is_settled BASE: a plain run makes no environment beside a work
 
 refuse_other_version() { # refuse_other_version BASE: replacing a working one is for --upgrade
 	is_settled "$1" || return 0
-	die 2 "Another version is installed ($("$1/venv/bin/pi-mask" --version)). Replace it with ./install.sh --upgrade."
+	die 2 "Another version is installed ($("$1/venv/bin/pi-mask" --version)). To replace it, type the same with --upgrade."
 }
 
 require_installed() { # require_installed BASE

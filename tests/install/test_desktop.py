@@ -86,6 +86,19 @@ def test_twice_does_nothing_twice(desktop: Computer) -> None:
     assert "complete already" in said
 
 
+def test_another_version_is_replaced_by_what_is_said(desktop: Computer) -> None:
+    """On a desktop ./install.sh --upgrade alone is refused, so it is not what is advised."""
+    desktop.install("--desktop")
+    desktop.set(python_version="3.12")
+
+    plain = desktop.run("--desktop")
+    desktop.install("--desktop", "--upgrade")
+
+    assert plain.returncode == 2
+    assert "type the same with --upgrade" in plain.stderr
+    assert "install.sh --upgrade" not in plain.stderr
+
+
 @pytest.mark.parametrize("step", ["-m venv", "requirements/desktop.txt", "pip wheel", "bench --frames"])
 def test_a_run_that_broke_off_is_taken_up_again(desktop: Computer, step: str) -> None:
     """One line with advice, no command left behind that does not work, and the next run completes it."""

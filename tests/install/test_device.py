@@ -195,7 +195,7 @@ def test_another_version_is_replaced_by_upgrade_only(computer: Computer) -> None
 
     plain = computer.run()
     assert plain.returncode == 2
-    assert "./install.sh --upgrade" in plain.stderr
+    assert "type the same with --upgrade" in plain.stderr
     assert (computer.root / "opt/pi-mask/venv").resolve() == old
 
     computer.install("--upgrade")
