@@ -171,6 +171,7 @@ finish() {
 
 uninstall_device() {
 	local unit
+	[ -e "$ROOT$BASE" ] || check_board # on a desktop nothing would be found, and that would look like success
 	check_root
 	say "Plan: remove the service, $BASE, /usr/local/bin/pi-mask, and the Edge TPU driver that install.sh has put there$(
 		[ "$PURGE" = no ] || say ", $CONFIG, $STATE and the user pi-mask"

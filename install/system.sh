@@ -67,11 +67,15 @@ find_python() { # the first fitting Python on PATH; nothing without one
 	done
 }
 
-check_device() {
+check_board() {
 	case "$BOARD" in
 	*"Raspberry Pi"*) ;;
-	*) die 3 "This is no Raspberry Pi${BOARD:+ but $BOARD}. Use ./install.sh --desktop on other computers." ;;
+	*) die 3 "This is no Raspberry Pi${BOARD:+ but $BOARD}. On other computers type the same with --desktop." ;;
 	esac
+}
+
+check_device() {
+	check_board
 	case "$CODENAME-$ARCH" in
 	bookworm-arm64 | trixie-arm64 | bookworm-armhf) ;;
 	trixie-armhf) die 3 "There is no LiteRT for 32-bit Trixie. Flash Raspberry Pi OS (64-bit), or 32-bit Bookworm." ;;

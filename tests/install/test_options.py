@@ -92,14 +92,15 @@ def test_a_system_that_cannot_run_it_is_told(
     assert advice in result.stderr
 
 
-def test_another_computer_is_sent_to_desktop(computer: Computer) -> None:
-    """What is no Raspberry Pi gets no service by mistake."""
+@pytest.mark.parametrize("options", [[], ["--uninstall"]])
+def test_another_computer_is_sent_to_desktop(computer: Computer, options: list[str]) -> None:
+    """What is no Raspberry Pi gets no service by mistake, and is told no removal that was none."""
     (computer.root / "proc/device-tree/model").unlink()
 
-    result = computer.run()
+    result = computer.run(*options)
 
     assert (result.returncode, computer.calls()) == (3, [])
-    assert "--desktop" in result.stderr
+    assert "type the same with --desktop" in result.stderr
 
 
 def test_an_old_python_is_told(computer: Computer) -> None:
