@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from pi_mask.calibrate.steps import STEP_NAMES
+from pi_mask.camera.files import VIDEO_SUFFIXES
 from pi_mask.errors import OutputError
 from pi_mask.output import VideoWriter
 
@@ -133,4 +134,7 @@ def publish(part: Path, clip: Path) -> None:
 
 
 def _step_of(path: Path) -> Step | None:
-    return STEP_NAMES.get(path.name if path.is_dir() else path.stem)
+    """The step that calibrate would take a folder or clip for."""
+    if path.is_dir():
+        return STEP_NAMES.get(path.name)
+    return STEP_NAMES.get(path.stem) if path.suffix.lower() in VIDEO_SUFFIXES else None

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pi_mask.calibrate.steps import STEPS
 from pi_mask.camera.files import FilesCamera
 from pi_mask.errors import OutputError
-from pi_mask.record import ClipWriter, publish
+from pi_mask.record import ClipWriter, prepare_folder, publish
 from pi_mask.types import Frame
 
 
@@ -57,6 +58,17 @@ def test_without_a_frame_there_is_no_file(tmp_path: Path) -> None:
         pass
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_note_beside_the_clips_is_no_clip(tmp_path: Path) -> None:
+    """Nobody is told to delete a text that calibrate would not take for a clip either."""
+    (tmp_path / "mask.txt").touch()
+
+    prepare_folder(tmp_path, STEPS)
+
+    (tmp_path / "mask.MKV").touch()
+    with pytest.raises(OutputError, match=r"mask\.MKV is there already"):
+        prepare_folder(tmp_path, STEPS)
 
 
 def test_a_finished_clip_takes_nobodys_place(tmp_path: Path) -> None:
