@@ -88,8 +88,9 @@ class DoorPolicy:
 
     The door takes the verdict of the nearest person, or the worst of all: NO_MASK, INCORRECT, CHECKING,
     MASK; somebody still being checked holds back everybody's green. The nearest is the largest face. Who is
-    nearest stays so until gone or until another face is ``takeover_ratio`` times as large. In place of the
-    green of a nearest person who is missed stands CHECKING while somebody who is seen has red.
+    nearest stays so until gone or until another face is ``takeover_ratio`` times as large. While all who
+    decide are missed, green may go on but not begin, and CHECKING stands in its place if somebody who is
+    seen has red.
 
     Bystanders, outside the zone or smaller than ``min_face_px``, have no say, nor has what fills the frame.
     Who has a say keeps it until a tenth of the face's size beyond these limits.
@@ -105,6 +106,7 @@ class DoorPolicy:
         self._opinions: dict[int, _Opinion] = {}
         self._inside: dict[int, BoundingBox] = {}
         self._nearest_id: int | None = None
+        self._shown = Verdict.IDLE
         self._still_faces = StillFaces(settings.still_after_s)
 
     def eligible(self, detections: Sequence[Detection], frame_size: tuple[int, int]) -> tuple[Detection, ...]:
@@ -141,7 +143,8 @@ class DoorPolicy:
         self._opinions = {track.id: self._opinion(track, timestamp) for track in counted}
         verdicts = {track_id: opinion.verdict for track_id, opinion in self._opinions.items()}
         people = tuple(Person(track, verdicts.get(track.id)) for track in tracks)
-        return Decision(self._door(counted, verdicts, timestamp), people)
+        self._shown = self._door(counted, verdicts, timestamp)
+        return Decision(self._shown, people)
 
     def _was_inside(self, box: BoundingBox) -> bool:
         return any(box.iou(before) >= _SAME for before in self._inside.values())
@@ -162,15 +165,16 @@ class DoorPolicy:
         if not tracks:
             self._nearest_id = None
             return Verdict.IDLE
-        if self._settings.who == "everybody":
-            return min(verdicts.values(), key=_WORST_FIRST.index)
-        nearest = self._nearest(tracks)
-        self._nearest_id = nearest.id
-        verdict = verdicts[nearest.id]
-        if verdict is Verdict.MASK and nearest.last_seen < now:
-            # The nearest may have gone: red would be rash, green would open the door to the next one.
+        deciding = tracks
+        if self._settings.who == "nearest":
+            deciding = [self._nearest(tracks)]
+            self._nearest_id = deciding[0].id
+        verdict = min((verdicts[track.id] for track in deciding), key=_WORST_FIRST.index)
+        if verdict is Verdict.MASK and all(track.last_seen < now for track in deciding):
+            # Whoever decides may have gone: red would be rash, green would open the door to the next one.
             is_red_seen = any(verdicts[track.id] in _RED for track in tracks if track.last_seen == now)
-            return Verdict.CHECKING if is_red_seen else verdict
+            if is_red_seen or self._shown is not Verdict.MASK:
+                return Verdict.CHECKING
         return verdict
 
     def _nearest(self, tracks: Sequence[Track]) -> Track:

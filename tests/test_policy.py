@@ -285,6 +285,23 @@ def test_green_that_is_held_is_nobody_elses(fps: int) -> None:
     assert alone[0] is MASK
 
 
+@pytest.mark.parametrize("policy", [DEFAULTS, EVERYBODY], ids=["nearest", "everybody"])
+def test_no_green_begins_while_its_person_is_missed(policy: PolicySettings) -> None:
+    """Red that ends, because its person is forgotten, gives way to green when a mask is seen again."""
+    both = [face(BARE, 200, 150), face(MASKED, 450, 110)]
+    shown = verdicts(film([*[both] * 10, *[both[1:]] * 8, None, None, both[1:]]), policy)
+
+    assert shown[17:] == [Verdict.NO_MASK, CHECKING, CHECKING, MASK]
+
+
+def test_green_that_was_taken_away_needs_a_look_to_come_back() -> None:
+    """Green that gave way to somebody's red stays away in a frame that shows neither of them."""
+    both = [face(MASKED, 200, 150), face(BARE, 450, 110)]
+    shown = verdicts(film([*[both] * 10, both[1:], None, both[:1]]))
+
+    assert shown[9:] == [MASK, CHECKING, CHECKING, MASK]
+
+
 @pytest.mark.parametrize(
     ("labels", "verdict"),
     [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pi_mask.policy import Decision
@@ -18,9 +18,15 @@ from tests.door_films import (
     ZONE,
     Moment,
     face,
+    film,
     replay,
     verdicts,
 )
+
+RED_LEAVES = film(
+    [*[[face(MaskLabel.WITHOUT_MASK, 200, 150), face(MASKED, 450)]] * 10, *[[face(MASKED, 450)]] * 8, None]
+)
+"""Somebody without a mask leaves; when that one is forgotten, somebody with a mask is missed."""
 
 
 def policies() -> st.SearchStrategy[PolicySettings]:
@@ -93,6 +99,22 @@ def test_green_appears_only_with_a_masked_face_in_the_frame(
             newest = now_green[track_id].votes[-1]
             assert (newest.timestamp, newest.label) == (moment.timestamp, MASKED)
         green = set(now_green)
+
+
+@given(recording=recordings(), policy=policies())
+@example(recording=RED_LEAVES, policy=PolicySettings())
+@example(recording=RED_LEAVES, policy=PolicySettings(who="everybody"))
+@settings(deadline=None, derandomize=True)
+def test_the_door_turns_green_only_with_a_masked_person_in_the_frame(
+    recording: list[Moment], policy: PolicySettings
+) -> None:
+    """The frame in which the door turns green shows somebody who has green."""
+    before = IDLE
+    for moment, decision in zip(recording, replay(recording, policy), strict=True):
+        if decision.verdict is MASK and before is not MASK:
+            green = [person.track for person in decision.people if person.verdict is MASK]
+            assert moment.timestamp in [track.last_seen for track in green]
+        before = decision.verdict
 
 
 @given(recording=recordings(), policy=policies())
