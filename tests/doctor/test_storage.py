@@ -17,6 +17,8 @@ mmc0: error -110 whilst initialising SD card
 I/O error, dev sda, sector 5
 {line}
 brcmfmac: mmc timeouts are not spoken of here
+brcmfmac mmc1:0001:1: Direct firmware load for brcm/brcmfmac43455-sdio.bin failed with error -2
+mmc1: error -110 whilst initialising SDIO card
 """
 
 
@@ -98,7 +100,7 @@ def test_an_emmc_tells_its_wear(root: Root, life_time: str, about: str, symptom:
     ],
 )
 def test_what_the_kernel_says_of_the_card_is_a_fault(root: Root, programs: Programs, line: str) -> None:
-    """The last of its complaints is quoted."""
+    """The last of its complaints is quoted; the Wi-Fi's chip is on such a bus, too, and no card."""
     programs.answer("journalctl", KERNEL_LOG.format(line=line))
 
     assert found(check_disk(root.machine()))[1:] == [
