@@ -54,6 +54,8 @@ def check_service(machine: Machine) -> Iterator[Result]:
     restarts = int(service.restarts) if service.restarts.isdecimal() else 0
     if service.active == "failed" or service.sub == "auto-restart":
         yield FAILING.found(what=_reason(service), restarts=restarts)
+    elif service.active == "activating" and restarts:  # the back-off lies in its start: pi_mask/history.py
+        yield FAILING.found(what=f"starting again{_lately(machine)}", restarts=restarts)
     elif service.is_running:
         since = f" since {service.since}" if service.since else ""
         status = f": {service.status}" if service.status else ""

@@ -84,6 +84,20 @@ def test_a_failing_service_is_a_fault(
     assert advised(check_service(root.pi(service))) == ['Read why: "journalctl -u pi-mask -n 50".']
 
 
+def test_a_service_that_starts_again_after_a_failure_is_a_fault(root: Root) -> None:
+    """While it waits before the next try nobody watches the door, whatever systemd calls that."""
+    waiting = replace(RUNNING, active="activating", sub="start", since="", result="success", restarts="7")
+    file = root.put("run/pi-mask/failures")
+    unknown = found(check_service(root.pi(waiting)))
+    History(file.parent).note("exit-code")
+
+    assert unknown == [("fault", "service-failing", "The service fails: starting again, 7 restarts.")]
+    assert found(check_service(root.pi(waiting))) == [
+        ("fault", "service-failing", "The service fails: starting again (lately: exit-code), 7 restarts.")
+    ]
+    assert found(check_service(root.pi(replace(waiting, restarts="0")))) == [("ok", "", "Activating (start)")]
+
+
 def test_restarts_are_a_warning(root: Root) -> None:
     """It works, but did not always."""
     assert found(check_service(root.pi(replace(RUNNING, restarts="3"))))[1:] == [
