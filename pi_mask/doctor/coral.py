@@ -64,6 +64,13 @@ NO_MODEL = Symptom(
     "Compile it (docs/edge-tpu.md), or set model.accelerator to cpu.",
     EdgeTpuError,
 )
+UNUSED = Symptom(
+    "coral-unused",
+    Status.WARNING,
+    "Not tried: the service is running, and does without it, on the CPU.",
+    'Read why: "journalctl -u pi-mask -n 50". To have it tried: sudo systemctl stop pi-mask, run this again, '
+    "sudo systemctl start pi-mask",
+)
 FAILS = Symptom("coral-fails", Status.FAULT, "{error}", "Re-plug it.", EdgeTpuError)
 
 
@@ -187,7 +194,7 @@ def _try(machine: Machine, settings: Settings, status: Status) -> Iterator[Resul
         yield NO_MODEL.found(model=manifest.name, status=status)
         return
     if machine.service.is_running:
-        yield ok("Not tried: the service uses it")
+        yield UNUSED.found() if machine.service.is_degraded else ok("Not tried: the service uses it")
         return
     try:
         probe(compiled, device=settings.model.device)

@@ -50,6 +50,11 @@ class Service:
         return self.is_running and self.status.startswith("Watching")
 
     @property
+    def is_degraded(self) -> bool:
+        """Whether it says that the CPU stands in for the Edge TPU, likewise."""
+        return self.is_running and self.status.startswith("Watching on the CPU")
+
+    @property
     def is_running(self) -> bool:
         """Whether the unit's process may hold the devices; between two attempts to start it does not."""
         states = {"active", "activating", "reloading", "deactivating"}

@@ -223,6 +223,18 @@ def test_the_running_service_keeps_its_coral(bench: Bench) -> None:
     assert results[2:] == [("ok", "", "Not tried: the service uses it")]
 
 
+def test_a_service_that_does_without_its_coral_is_a_warning(bench: Bench) -> None:
+    """The stick is plugged in, and the service says that it runs on the CPU."""
+    plug_in(bench.root)
+    status = "Watching on the CPU, without the Edge TPU: idle."
+
+    results, _ = bench.check(service=Service(load="loaded", active="active", sub="running", status=status))
+
+    assert results[2:] == [
+        ("warning", "coral-unused", "Not tried: the service is running, and does without it, on the CPU.")
+    ]
+
+
 def test_a_trial_that_crashes_is_a_finding(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The stand-in aborts its process when the model is loaded; the doctor lives on."""
     plug_in(bench.root)
