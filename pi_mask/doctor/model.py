@@ -7,6 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from pi_mask.doctor.base import Result, Status, Symptom, ok
+from pi_mask.doctor.coral import find_pcie, find_usb
 from pi_mask.doctor.machine import Machine
 from pi_mask.errors import ModelError, PiMaskError
 from pi_mask.manifest import DEFAULT_MODEL
@@ -71,6 +72,12 @@ NO_VERDICT = Symptom(
     'Choose model.name = "nano_320", add a Coral, use a faster Pi, raise policy.vote_window_s, or lower '
     "policy.min_votes.",
 )
+SLOW_SPARE = Symptom(
+    "model-slow-spare",
+    Status.WARNING,
+    "The model takes {ms:.0f} ms a picture on the CPU: while the Coral is away, no verdict is reached.",
+    'Choose model.name = "nano_320", or use a faster Pi.',
+)
 
 
 def check_runtime(_machine: Machine, _settings: Settings) -> Iterator[Result]:
@@ -94,11 +101,11 @@ def check_runtime(_machine: Machine, _settings: Settings) -> Iterator[Result]:
         yield SLOW_RUNTIME.found()
 
 
-def check_model(_machine: Machine, settings: Settings) -> Iterator[Result]:
+def check_model(machine: Machine, settings: Settings) -> Iterator[Result]:
     """Compare the models' files with their manifests, and run the chosen one on the CPU a few times."""
     from pi_mask.manifest import models_dir, shipped_models
 
-    yield from _check_chosen(settings)
+    yield from _check_chosen(machine, settings)
     chosen = settings.model.name or DEFAULT_MODEL
     for name in shipped_models():
         if name != chosen:
@@ -108,7 +115,7 @@ def check_model(_machine: Machine, settings: Settings) -> Iterator[Result]:
                 yield OTHER_UNUSABLE.caused_by(error)
 
 
-def _check_chosen(settings: Settings) -> Iterator[Result]:
+def _check_chosen(machine: Machine, settings: Settings) -> Iterator[Result]:
     from pi_mask.build import open_detector
     from pi_mask.manifest import find_manifest
 
@@ -121,7 +128,14 @@ def _check_chosen(settings: Settings) -> Iterator[Result]:
         return
     files = "both files match" if manifest.edgetpu else "the file matches"
     yield ok(f"{manifest.name}: {files} its manifest; {ms:.0f} ms a picture on the CPU")
-    yield from judge_speed(ms, settings)
+    yield from judge_speed(ms, settings, is_spare=_is_spare(machine, settings, manifest))
+
+
+def _is_spare(machine: Machine, settings: Settings, manifest: Manifest) -> bool:
+    """Whether a Coral does the work in place of the CPU, as far as can be seen without trying it."""
+    if settings.model.accelerator != "auto" or manifest.edgetpu is None or machine.service.is_degraded:
+        return False
+    return bool(find_usb(machine.root) or find_pcie(machine.root))
 
 
 def _read(path: Path) -> Manifest:
@@ -134,19 +148,24 @@ def _read(path: Path) -> Manifest:
     return manifest
 
 
-def judge_speed(ms: float, settings: Settings) -> Iterator[Result]:
+def judge_speed(ms: float, settings: Settings, *, is_spare: bool = False) -> Iterator[Result]:
     """Find a CPU too slow for a door; with accelerator "edgetpu" it does not matter.
 
     Args:
         ms: Milliseconds a picture, above 0.
         settings: How far apart the tracker lets pictures be, and how many of them the policy asks for.
+        is_spare: The CPU only stands in for a Coral.
     """
     least, fps, policy = 1 / settings.tracker.max_age_s, 1000 / ms, settings.policy
     if settings.model.accelerator == "edgetpu":
         return
-    if fps < least:
+    has_enough_looks = policy.most_looks(fps) >= policy.min_votes
+    if is_spare:
+        if fps < least or not has_enough_looks:
+            yield SLOW_SPARE.found(ms=ms)
+    elif fps < least:
         yield TOO_SLOW.found(ms=ms, least=least)
-    elif policy.most_looks(fps) < policy.min_votes:
+    elif not has_enough_looks:
         yield NO_VERDICT.found(ms=ms, window_s=policy.vote_window_s, votes=policy.min_votes)
     elif fps < SMOOTH_FPS:
         yield SLOW.found(ms=ms, fps=fps)

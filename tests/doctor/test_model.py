@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from pi_mask import manifest
+from pi_mask.doctor.machine import Service
 from pi_mask.doctor.model import check_model, check_runtime, judge_speed
 from pi_mask.errors import PiMaskError
 from pi_mask.inference import runtime
@@ -170,3 +172,37 @@ def test_a_slow_cpu_is_judged_by_what_tracker_and_policy_bear(
     )
 
     assert found(judge_speed(ms, settings)) == expected
+
+
+@pytest.mark.parametrize(("ms", "is_short"), [(500.0, False), (749.0, False), (751.0, True), (2000.0, True)])
+def test_a_slow_cpu_beside_a_coral_is_no_fault_of_the_door(ms: float, is_short: bool) -> None:
+    """It stands in only: one on which no verdict is reached is a warning, a merely slow one nothing."""
+    start = f"The model takes {ms:.0f} ms a picture on the CPU: "
+    warning = ("warning", "model-slow-spare", start + "while the Coral is away, no verdict is reached.")
+
+    assert found(judge_speed(ms, Settings(), is_spare=True)) == [warning] * is_short
+
+
+def test_the_cpu_is_a_spare_beside_a_coral_that_works(
+    root: Root, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a Coral, a model compiled for it or its use by the service, the CPU is all that there is."""
+
+    def code(accelerator: str = "auto", status: str = "Watching: idle.") -> str:
+        service = Service(load="loaded", active="active", sub="running", status=status)
+        return found(check_model(root.machine(service), of_model(model, accelerator)))[1][1]
+
+    monkeypatch.setattr("pi_mask.doctor.model._inference_ms", lambda *_: 2000.0)
+    model.with_name("e.tflite").write_bytes(b"compiled")
+    checksum = hashlib.sha256(b"compiled").hexdigest()
+    install_model(model.parent, edgetpu={"file": "e.tflite", "sha256": checksum})
+    without = code()
+    root.put("dev/apex_0")
+    beside = [code(), code("cpu"), code(status="Watching on the CPU, without the Edge TPU: idle.")]
+    install_model(model.parent)
+
+    assert (without, beside, code()) == (
+        "model-too-slow",
+        ["model-slow-spare", "model-too-slow", "model-too-slow"],
+        "model-too-slow",
+    )
