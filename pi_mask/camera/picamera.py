@@ -190,9 +190,7 @@ class _Device:
             camera = camera_class(self.camera_index)
             self._configure(camera)
             camera.start()
-        except (
-            Exception
-        ) as error:  # IndexError without a camera, RuntimeError else, and what libcamera's bindings like
+        except Exception as error:  # picamera2's, and what libcamera's bindings like
             if camera is not None:
                 _release(camera)
             raise CameraError(self._why_not(error)) from error
@@ -215,7 +213,8 @@ class _Device:
             raise RuntimeError(f"it delivers {delivered} only; a USB camera needs --camera webcam")
 
     def _why_not(self, error: Exception) -> str:
-        if isinstance(error, IndexError):
+        # picamera2 0.3.38 has words for what was an IndexError before.
+        if isinstance(error, IndexError) or str(error).startswith("No camera number"):
             return f"{self.name} was not found. Check its ribbon cable (rpicam-hello --list-cameras)."
         return f"{self.name} cannot be used: {_line(error)}. Close other programs, check its ribbon cable."
 

@@ -240,11 +240,19 @@ def test_cable_pulled_and_plugged() -> None:
     assert seen == [["CameraTimeout", "CameraError", "CameraError"], 0]
 
 
-def test_no_camera() -> None:
+@pytest.mark.parametrize(
+    "raised",
+    [
+        'IndexError("list index out of range")',
+        "RuntimeError('No camera number 0 found - use \"rpicam-hello --list-cameras\"')",
+    ],
+    ids=["older", "0.3.38"],
+)
+def test_no_camera(raised: str) -> None:
     """No camera on the cable is an error with advice and the exit code for missing hardware."""
-    seen, _ = run("""
+    seen, _ = run(f"""
         from picamera2 import BENCH
-        BENCH.cameras = 0
+        BENCH.cameras, BENCH.missing = 0, {raised}
         print(json.dumps([outcome(PicameraCamera), CameraError.exit_code]))
     """)
 

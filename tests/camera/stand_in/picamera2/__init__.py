@@ -48,10 +48,12 @@ SENSORS = {
 class Bench:
     """What the cameras are plugged into: a script pulls cables and looks at what was asked here.
 
+    ``missing`` is what a camera that is not there raises: 0.3.38 has a RuntimeError instead.
     ``only_format`` makes it a USB camera; ``raw_px`` is how many pixels of raw frames the memory holds.
     """
 
     cameras: int = 1
+    missing: Exception = field(default_factory=IndexError)
     is_silent: bool = False
     never_closes: bool = False
     only_format: str | None = None
@@ -92,7 +94,9 @@ class Picamera2:
 
     def __init__(self, camera_num: int = 0) -> None:
         BENCH.log.append("open")
-        self.camera_idx = list(range(BENCH.cameras))[camera_num]
+        if camera_num >= BENCH.cameras:
+            raise BENCH.missing
+        self.camera_idx = camera_num
         if self.camera_idx in BENCH.in_use:
             raise RuntimeError("Camera __init__ sequence did not complete.")
         BENCH.in_use.add(self.camera_idx)
