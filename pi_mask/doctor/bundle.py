@@ -145,7 +145,6 @@ def _versions() -> Iterator[str]:
 
 
 def _journal() -> str:
-    log = ask(
-        "journalctl", "-u", UNIT, "-n", str(JOURNAL_LINES), "--no-pager", "--no-hostname", "-o", "short-iso"
-    )
+    length = str(JOURNAL_LINES)
+    log = ask("journalctl", "-q", "-u", UNIT, "-n", length, "--no-pager", "--no-hostname", "-o", "short-iso")
     return clean_lines(log) if log else "The service's log is empty or cannot be read by this user."

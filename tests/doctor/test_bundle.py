@@ -114,7 +114,18 @@ def test_the_log_is_asked_for_by_unit_and_length(
     write_bundle(tmp_path / "r.zip", [], loaded)
 
     asked = unpack(tmp_path / "r.zip")["journal.txt"]
-    assert asked == f"-u pi-mask -n {JOURNAL_LINES} --no-pager --no-hostname -o short-iso\n"
+    assert asked == f"-q -u pi-mask -n {JOURNAL_LINES} --no-pager --no-hostname -o short-iso\n"
+
+
+def test_a_log_without_lines_is_said_to_be_empty_or_closed(
+    loaded: LoadedSettings, tmp_path: Path, programs: Programs
+) -> None:
+    """What journalctl says in place of lines, to whoever may not read them as well, is no log."""
+    programs.script("journalctl", 'case "$*" in *-q*) ;; *) echo "-- No entries --";; esac')
+    write_bundle(tmp_path / "r.zip", [], loaded)
+
+    said = unpack(tmp_path / "r.zip")["journal.txt"]
+    assert said == "The service's log is empty or cannot be read by this user.\n"
 
 
 _NO_FOLDER = "{.parent} cannot be written to: No such file or directory. Choose another path."
