@@ -24,6 +24,12 @@ MISSING = Symptom(
     "The service is not installed: pi-mask does not start by itself.",
     "Run ./install.sh.",
 )
+UNUSABLE = Symptom(
+    "service-unusable",
+    Status.FAULT,
+    "systemd does not take the service's unit ({load}): it cannot start.",
+    'Read why: "systemctl status pi-mask". To take your changes of it back: sudo systemctl revert pi-mask',
+)
 FAILING = Symptom("service-failing", Status.FAULT, "The service fails: {what}, {restarts} restarts.", _LOG)
 STOPPED = Symptom(
     "service-stopped",
@@ -34,7 +40,7 @@ STOPPED = Symptom(
 DISABLED = Symptom(
     "service-disabled",
     Status.WARNING,
-    "The service does not start at boot ({enabled}).",
+    "The service does not start at boot (disabled).",
     "Enable it: sudo systemctl enable pi-mask",
 )
 RESTARTED = Symptom(
@@ -49,7 +55,10 @@ def check_service(machine: Machine) -> Iterator[Result]:
     """Say whether the service runs, starts at boot, and how often it had to be restarted."""
     service = machine.service
     if not service.is_installed:
-        yield MISSING.found() if machine.is_raspberry_pi else ok("Not installed")
+        if service.load not in {"", "not-found"}:
+            yield UNUSABLE.found(load=service.load)
+        else:
+            yield MISSING.found() if machine.is_raspberry_pi else ok("Not installed")
         return
     restarts = int(service.restarts) if service.restarts.isdecimal() else 0
     if service.active == "failed" or service.sub == "auto-restart":
@@ -65,8 +74,8 @@ def check_service(machine: Machine) -> Iterator[Result]:
             yield RESTARTED.found(restarts=restarts, since=since, lately=_lately(machine))
     else:
         yield STOPPED.found()
-    if service.enabled in {"disabled", "masked"}:
-        yield DISABLED.found(enabled=service.enabled)
+    if service.enabled == "disabled":
+        yield DISABLED.found()
 
 
 def _lately(machine: Machine) -> str:

@@ -120,12 +120,28 @@ def test_the_last_failures_are_named(root: Root) -> None:
     assert message.endswith("last on Mon 2026-11-23 08:00:00 UTC (lately: core-dump, watchdog).")
 
 
-@pytest.mark.parametrize("enabled", ["disabled", "masked"])
-def test_a_service_that_is_off_is_two_warnings(root: Root, enabled: str) -> None:
+def test_a_service_that_is_off_is_two_warnings(root: Root) -> None:
     """Nobody watches now, and nobody will after the next boot."""
-    stopped = replace(RUNNING, active="inactive", sub="dead", enabled=enabled)
+    stopped = replace(RUNNING, active="inactive", sub="dead", enabled="disabled")
 
     assert found(check_service(root.pi(stopped))) == [
         ("warning", "service-stopped", "The service is stopped: nobody watches the door."),
-        ("warning", "service-disabled", f"The service does not start at boot ({enabled})."),
+        ("warning", "service-disabled", "The service does not start at boot (disabled)."),
     ]
+
+
+@pytest.mark.parametrize("load", ["bad-setting", "error", "masked"])
+def test_a_unit_that_systemd_does_not_take_is_a_fault(root: Root, load: str) -> None:
+    """It is there, so installing it is no help: usually a drop-in is wrong."""
+    unusable = Service(load=load, active="inactive", sub="dead", enabled="enabled", restarts="0")
+
+    assert found(check_service(root.pi(unusable))) == [
+        ("fault", "service-unusable", f"systemd does not take the service's unit ({load}): it cannot start.")
+    ]
+
+
+def test_a_unit_that_systemd_does_not_find_is_missing(root: Root) -> None:
+    """As it says where nothing was installed."""
+    unknown = Service(load="not-found", active="inactive", sub="dead", restarts="0")
+
+    assert [code for _, code, _ in found(check_service(root.pi(unknown)))] == ["service-missing"]
