@@ -9,9 +9,7 @@ from pi_mask.inference.graph import EDGETPU_OP, Graph, check_file, refused
 from pi_mask.inference.libedgetpu import (
     PLUG_IN_ADVICE,
     REPLUG_ADVICE,
-    EdgeTpuDevice,
     default_library,
-    driver_version,
     list_devices,
     load_driver,
 )
@@ -103,6 +101,3 @@ def _build(model: bytes, delegate: object) -> Graph:
         advice = "Re-plug it, see that the driver is as new as the model (pi-mask doctor)"
         message = f"The Edge TPU cannot run the model: {one_line(error)}. {advice}, or use --accelerator cpu."
         raise EdgeTpuError(message) from error
-
-
-__all__ = ["EdgeTpuDevice", "EdgeTpuInterpreter", "driver_version", "list_devices"]
