@@ -120,7 +120,7 @@ def test_a_small_pi_with_enough_swap_is_not_nagged(computer: Computer) -> None:
 
 
 def test_an_old_cpu_gets_the_small_model(computer: Computer) -> None:
-    """Without a compiled model a Pi 4 is given the model for boards without a Coral, and its owner is told."""
+    """Without a compiled model a Pi 4 is given the one for boards without a Coral, and its owner is told."""
     said = computer.install()
 
     assert configuration(computer) == SMALL
