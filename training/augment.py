@@ -153,14 +153,14 @@ class Augmenter:
         turn = cv2.getRotationMatrix2D((float(anchor[0]), float(anchor[1])), angle, scale)
         matrix = np.asarray(turn, np.float64)
         matrix[:, 2] += target - anchor
+        moved = _transform(sample.boxes, matrix)
         image = sample.image
         # Bilinear sampling skips pixels: shrink with area averaging first, as the detector does.
         if scale < 0.8:
             image = _shrink(image, 1.2 * scale)
-            matrix[:, :2] *= source_width / image.shape[1]
+            matrix[:, :2] *= np.array([source_width, source_height]) / image.shape[1::-1]
         drawn = cv2.warpAffine(image, _on_centres(matrix), (width, height), borderValue=(config.fill,) * 3)
         canvas[...] = drawn
-        moved = _transform(sample.boxes, matrix, sample, image)
         boxes, labels = self._visible(moved, sample.labels, width, height)
         keep = labels > -2
         return Sample(canvas, boxes[keep], labels[keep], sample.is_two_class[keep])
@@ -259,9 +259,8 @@ def _with_hard_cases(sample: Sample, config: HardCaseConfig, rng: Generator) -> 
 
 def _shrink(image: Image, scale: float) -> Image:
     """Average areas; a picture of a few pixels' width keeps at least one of them."""
-    height, width = image.shape[:2]
-    factors = {"fx": max(scale, 1 / width), "fy": max(scale, 1 / height)}
-    return cv2.resize(image, None, **factors, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
 def _on_centres(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -271,13 +270,10 @@ def _on_centres(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     return moved
 
 
-def _transform(
-    boxes: NDArray[np.float32], matrix: NDArray[np.float64], original: Sample, shrunk: Image
-) -> NDArray[np.float32]:
+def _transform(boxes: NDArray[np.float32], matrix: NDArray[np.float64]) -> NDArray[np.float32]:
     """Boxes around the transformed ellipses of the faces: tighter than around transformed corners."""
-    ratio = shrunk.shape[1] / original.image.shape[1]
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2 * ratio
-    halves = (boxes[:, 2:] - boxes[:, :2]) / 2 * ratio
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    halves = (boxes[:, 2:] - boxes[:, :2]) / 2
     moved = centres @ matrix[:, :2].T + matrix[:, 2]
     extents = np.sqrt((halves**2) @ (matrix[:, :2] ** 2).T)
     return np.concatenate([moved - extents, moved + extents], axis=1).astype(np.float32)

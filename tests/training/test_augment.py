@@ -60,6 +60,14 @@ def test_boxes_enclose_the_pixels_that_they_did_before(rotate: float) -> None:
     assert checked > 15
 
 
+def test_shrinking_moves_no_box() -> None:
+    """A narrow picture has a whole number of columns once it is shrunk: its boxes fit to within a pixel."""
+    augmenter = Augmenter(256, replace(GEOMETRY, mosaic=0.0, rotate=0.0, scale=(0.5, 1.0)))
+    for seed in range(20):
+        made = augmenter([ellipses([(4, 610, 56, 690)], (60, 700))], generator(seed))
+        assert made.boxes[0].tolist() == pytest.approx(white(made.image), abs=1)
+
+
 def test_a_cut_face_ends_at_the_pictures_edge() -> None:
     """Boxes never reach beyond the picture, and what is visible of a face stays inside its box."""
     augmenter = Augmenter(SIZE, replace(GEOMETRY, mosaic=0.0, scale=(1.5, 3.0)))
