@@ -120,7 +120,7 @@ def _model(manifest: Manifest) -> str:
         lines += _door(metrics["door"]) + _stress(metrics) + _latency(metrics, is_ours=is_ours)
     limits = ", ".join(f"{label.value} {value:g}" for label, value in manifest.thresholds.items())
     lines += [
-        f"Shipped thresholds: {limits}. Smallest face: {_smallest(manifest)}.",
+        f"Thresholds: {limits}. Smallest face: {_smallest(manifest)}.",
         "",
         _edgetpu(manifest, is_ours=is_ours),
         "",
@@ -162,7 +162,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 def _precision(metrics: Mapping[str, Any]) -> list[str]:
     names = (*_COLUMNS, "mAP")
-    kinds = {"int8": "int8 (shipped)", "float": "float32 parent"}
+    kinds = {"int8": "int8", "float": "float32 parent"}
     rows = [
         (title, *(_figure(metrics[kind].get(name)) for name in names))
         for kind, title in kinds.items()
@@ -217,7 +217,7 @@ def _door(door: Mapping[str, Any]) -> list[str]:
         for boxes in (door["large_false_boxes"], door["false_boxes"])
     )
     return [
-        f"What single frames would say at the shipped thresholds, faces of at least "
+        f"What single frames would say at the thresholds below, faces of at least "
         f"{door['min_side_px']:g} px, with 95 % Clopper-Pearson intervals, which take faces for independent:",
         "",
         *_table(("", "share", "interval", "faces"), rows),
@@ -235,7 +235,7 @@ def _stress(metrics: Mapping[str, Any]) -> list[str]:
         for name, row in metrics["stress"].items()
     ]
     return [
-        "The same pictures made harder (training/stress.py says how), at the shipped thresholds for all but "
+        "The same pictures made harder (training/stress.py says how), at the same thresholds for all but "
         "mAP50; wrong green is bare or wrongly masked, passed as masked:",
         "",
         *_table(("stress", "mAP50", "wrong green", "interval", "not found"), rows),

@@ -41,7 +41,7 @@ LIMITS = """## Limits
 """
 
 COMPARED = """`[model] name` in the settings chooses. Shares are of faces of at least 24 px in single
-frames, false boxes a picture's, of that size, on no annotated face; both at the shipped thresholds. The
+frames, false boxes a picture's, of that size, on no annotated face; both at each model's own thresholds. The
 chapters have the intervals.
 """
 
@@ -52,8 +52,9 @@ chip, where YOLOv5s's may not. At a door a person who is missed or misjudged cos
 milliseconds. `yolov5s_448` judges single faces as well, a little better but within the intervals,
 in the same time on a CPU. `nano_320` takes two fifths of the default's time, for boards without a
 Coral. Its thresholds let it find more faces than the default; in return it lets more bare ones pass
-in grey and noisy pictures. All times are an x86-64 machine's; no model here has run on a Raspberry
-Pi yet.
+in grey and noisy pictures. All times are an x86-64 machine's, and those of `ssd_mobilenet_v2_512`
+and `yolov5s_448` were taken with earlier weights of the same layers; no model here has run on a
+Raspberry Pi yet.
 """
 
 SOURCES_HEAD = """## Data and licences
