@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from pi_mask.camera.picture import decode_picture
 from pi_mask.errors import InputError
 from pi_mask.types import MaskLabel
 from training.annotations import IMAGES, AnnotatedImage, read_annotations
@@ -66,22 +66,6 @@ def _picture(image: AnnotatedImage, folder: Path, is_two_class: bool) -> Picture
     )
 
 
-def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """Decode a picture.
-
-    Raises:
-        InputError: It is missing or damaged.
-    """
-    try:
-        content = np.frombuffer(path.read_bytes(), np.uint8)  # OpenCV crashes on names that are not UTF-8
-    except OSError:
-        content = np.empty(0, np.uint8)
-    image = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
-    if image is None:
-        raise InputError(f"{path} cannot be read. Remove it from the annotations or restore it.")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
-
-
 class TrainingSet(Dataset[tuple[torch.Tensor, Sample]]):
     """Augmented samples; draws pictures by weight, so that the scarce class is seen more often.
 
@@ -100,7 +84,7 @@ class TrainingSet(Dataset[tuple[torch.Tensor, Sample]]):
         seed: int,
     ) -> None:
         self._pictures = list(pictures)
-        self._images = [read_rgb(picture.path) for picture in self._pictures]
+        self._images = [decode_picture(picture.path) for picture in self._pictures]
         self._config = config
         self._augmenter = Augmenter(size, config)
         incorrect = LABELS.index(MaskLabel.INCORRECT)

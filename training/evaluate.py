@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pi_mask.camera.picture import decode_picture
 from pi_mask.errors import InputError, OutputError
 from pi_mask.manifest import find_manifest, load_manifest
 from training.annotations import read_annotations
 from training.card import card_path, write_card
 from training.command import Command
-from training.data import Picture, load_coco, read_rgb
+from training.data import Picture, load_coco
 from training.door_view import door_view
 from training.float_parent import float_file
 from training.latency import against_float, stages
@@ -81,7 +82,7 @@ def evaluate(
         InputError: A picture is damaged, or the checkpoint is another network's.
     """
     parent = _parent(model, config.checkpoint) if config.checkpoint else None
-    images = [read_rgb(picture.path) for picture in pictures]
+    images = [decode_picture(picture.path) for picture in pictures]
     with open_views(model, config.threads) as views:
         low, door = views.detect_all(images)
         stress = {"stress": stress_table(views, pictures, images)} if config.with_stress else {}

@@ -17,10 +17,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pi_mask.camera.picture import decode_picture
 from pi_mask.errors import UsageError
 from training.annotations import write_bytes
 from training.command import Command
-from training.data import Picture, load_coco, read_rgb
+from training.data import Picture, load_coco
 from training.face_paint import FacePaint
 from training.hard_cases import BARE, CASES, MASKED, hide_parts, is_drawable
 
@@ -62,7 +63,7 @@ def _faces(pictures: Sequence[Picture], label: int, count: int, seed: int) -> li
             break
         if label not in picture.labels:
             continue
-        image = read_rgb(picture.path)
+        image = decode_picture(picture.path)
         boxes = [box for box, own in zip(picture.boxes, picture.labels, strict=True) if own == label]
         drawable = [box for box in boxes if is_drawable(box, image)]
         found += [(image, drawable[0])] if drawable else []

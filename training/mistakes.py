@@ -21,12 +21,13 @@ import click
 import cv2
 import numpy as np
 
+from pi_mask.camera.picture import decode_picture
 from pi_mask.errors import OutputError
 from pi_mask.output import write_picture
 from pi_mask.overlay import draw
 from pi_mask.types import BoundingBox, Detection, MaskLabel
 from training.command import Command
-from training.data import Picture, load_coco, read_rgb
+from training.data import Picture, load_coco
 from training.door_view import JudgedFace, judge
 from training.metrics import SIZES_PX, size_name
 from training.views import open_views
@@ -129,7 +130,9 @@ def _tile(mistake: Mistake, detections: Sequence[Detection]) -> Image:
     side = max(3 * mistake.box.width, 3 * mistake.box.height, 64.0)
     scale, left, top = _TILE_PX / side, x - side / 2, y - side / 2
     view = np.array([[scale, 0, -left * scale], [0, scale, -top * scale]])
-    tile = np.asarray(cv2.warpAffine(read_rgb(mistake.picture.path), view, (_TILE_PX, _TILE_PX)), np.uint8)
+    tile = np.asarray(
+        cv2.warpAffine(decode_picture(mistake.picture.path), view, (_TILE_PX, _TILE_PX)), np.uint8
+    )
 
     def moved(box: BoundingBox) -> BoundingBox:
         corners = ((box.xmin, left), (box.ymin, top), (box.xmax, left), (box.ymax, top))
@@ -176,7 +179,7 @@ def main(model: Path, data: Path, output: Path, most: int, threads: int) -> None
         raise OutputError(f"{output} cannot be made: {error.strerror}. Choose another folder.") from error
     pictures = load_coco(data)
     with open_views(model, threads) as views:
-        found = {picture.path: views.detect(read_rgb(picture.path))[1] for picture in pictures}
+        found = {picture.path: views.detect(decode_picture(picture.path))[1] for picture in pictures}
     mistakes = [m for picture in pictures for m in find_mistakes(picture, found[picture.path])]
     for kind in Kind:
         worst = sorted((m for m in mistakes if m.kind is kind), key=lambda m: -m.weight)[:most]

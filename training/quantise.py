@@ -22,6 +22,7 @@ from ai_edge_litert.interpreter import Interpreter
 from ai_edge_quantizer import quantizer, recipe
 from numpy.typing import NDArray
 
+from pi_mask.camera.picture import decode_picture
 from pi_mask.commands.options import FiniteRange
 from pi_mask.detector import letterbox
 from pi_mask.manifest import Manifest, ModelFile, ModelInput
@@ -29,7 +30,7 @@ from pi_mask.types import MaskLabel
 from training.annotations import write_bytes
 from training.calibration import calibrate, limit_range, set_range
 from training.command import Command, InputSide
-from training.data import LABELS, Picture, load_coco, read_rgb
+from training.data import LABELS, Picture, load_coco
 from training.float_parent import IOU_THRESHOLD, MIN_SIDE_SHARE, float_file
 from training.manifests import manifest_json, write_whole
 from training.networks.base import DetectionNetwork, Exported, count_weights
@@ -86,7 +87,9 @@ def calibration_images(pictures: Sequence[Picture], config: Config) -> Iterator[
     """Letterboxed training pictures, as the detector makes them; every label is among them."""
     rng = np.random.default_rng(config.seed)
     for index in rng.permutation(len(pictures))[: config.calibration_pictures]:
-        image = letterbox(read_rgb(pictures[index].path), ModelInput(width=config.size, height=config.size))
+        image = letterbox(
+            decode_picture(pictures[index].path), ModelInput(width=config.size, height=config.size)
+        )
         yield image[None].astype(np.float32) * np.float32(INPUT_SCALE)
 
 

@@ -14,12 +14,13 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pi_mask.camera.picture import decode_picture
 from pi_mask.detector import place
 from pi_mask.errors import InputError, UsageError
 from pi_mask.overlay import draw
 from pi_mask.types import Detection
 from training.augment import AugmentConfig
-from training.data import Picture, read_rgb
+from training.data import Picture
 from training.distil import Distillation
 from training.float_parent import float_detector
 from training.loss import DetectionLoss, LossConfig, Targets
@@ -100,7 +101,7 @@ class Trainee(lightning.LightningModule):
         self._losses = {side: loss_of(network, config, side) for side in {config.small_size, config.size}}
         self.distillation = Distillation(network, teacher) if teacher is not None else None
         self._val = val
-        self._val_images = [read_rgb(picture.path) for picture in val]
+        self._val_images = [decode_picture(picture.path) for picture in val]
 
     def on_fit_start(self) -> None:
         """Lightning's hook: the network has been moved to where it will be trained; the losses follow."""

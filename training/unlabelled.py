@@ -17,13 +17,13 @@ from pathlib import Path
 import click
 
 from pi_mask.build import open_detector
+from pi_mask.camera.picture import decode_picture
 from pi_mask.commands.options import FiniteRange
 from pi_mask.errors import InputError
 from pi_mask.settings import ModelSettings
 from pi_mask.types import BoundingBox, Detection, Frame
 from training.annotations import IMAGES, AnnotatedImage, Face, read_annotations, read_text, write_annotations
 from training.command import Command
-from training.data import read_rgb
 
 MIN_SCORE = 0.3
 """Of 52 boxes on nothing annotated, at thresholds of 0.3 to 0.45, 46 were faces: see LOG.md."""
@@ -79,7 +79,9 @@ def main(model: Path, data: Path, output: Path, min_score: float, without: Path 
         marked = [
             mark(
                 image,
-                opened.detector.detect(Frame(read_rgb(data.parent / IMAGES / image.file_name), 0.0, 0))[0],
+                opened.detector.detect(Frame(decode_picture(data.parent / IMAGES / image.file_name), 0.0, 0))[
+                    0
+                ],
             )
             for image in images
         ]

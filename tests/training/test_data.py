@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import torch
 
 from pi_mask.errors import InputError
 from training.augment import AugmentConfig, Sample
-from training.data import LABELS, Picture, TrainingSet, collate, load_coco, read_rgb
+from training.data import LABELS, Picture, TrainingSet, collate, load_coco
 from training.hard_cases import HardCaseConfig
 
 CATEGORIES = [
@@ -94,33 +93,14 @@ def test_an_unknown_category_is_named(tmp_path: Path) -> None:
         load_coco(path)
 
 
-def test_pictures_are_read_as_rgb(tmp_path: Path) -> None:
-    """Red is the first channel."""
-    image = read_rgb(save_picture(tmp_path / "red.png", (250, 20, 10)))
+def test_a_truncated_picture_is_not_trained_on(tmp_path: Path) -> None:
+    """OpenCV paints grey what a truncated JPEG lacks; such a picture is an error that names it."""
+    path = save_picture(tmp_path / "images" / "cut.jpg", (250, 20, 10))
+    path.write_bytes(path.read_bytes()[:-40])
+    cut = Picture(path, np.zeros((0, 4), np.float32), np.zeros(0, np.int64), False, "")
 
-    assert image.shape == (40, 60, 3)
-    assert image[0, 0].tolist() == [250, 20, 10]
-
-
-def test_a_name_need_not_be_text(tmp_path: Path) -> None:
-    """Folders of old systems bear names that are not UTF-8, which OpenCV itself can't be given."""
-    picture = save_picture(tmp_path / "red.png", (250, 20, 10))
-    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
-    folder.mkdir()
-    picture.rename(folder / "red.png")
-
-    assert read_rgb(folder / "red.png")[0, 0].tolist() == [250, 20, 10]
-
-
-@pytest.mark.parametrize("content", [None, b"", b"no picture"], ids=["missing", "empty", "text"])
-def test_an_unreadable_picture_is_named(tmp_path: Path, content: bytes | None) -> None:
-    """A missing or damaged picture is an error that names it and says what to do."""
-    path = tmp_path / "broken.jpg"
-    if content is not None:
-        path.write_bytes(content)
-
-    with pytest.raises(InputError, match=r"broken\.jpg cannot be read\. Remove it .* or restore it\.$"):
-        read_rgb(path)
+    with pytest.raises(InputError, match=r"cut\.jpg is truncated: the JPEG has no end\."):
+        TrainingSet([cut], 64, AugmentConfig(), 1.0, 1)
 
 
 def pictures(folder: Path, labels: list[int]) -> list[Picture]:

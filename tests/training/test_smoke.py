@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from pi_mask.camera.picture import decode_picture
 from pi_mask.decoder import dequantise
 from pi_mask.detector import letterbox
 from pi_mask.inference.base import TensorSpec
@@ -21,7 +22,7 @@ from pi_mask.inference.cpu import CpuInterpreter
 from pi_mask.manifest import Manifest, load_manifest, read_model
 from pi_mask.types import MaskLabel
 from training import smoke as module
-from training.data import load_coco, read_rgb
+from training.data import load_coco
 from training.drawn import SIZE, write_voc
 from training.float_parent import float_file
 from training.importers.voc import parse
@@ -171,7 +172,7 @@ def test_int8_says_what_float_says(chain: Chain) -> None:
 def unseen(chain: Chain) -> NDArray[np.uint8]:
     """A validation picture as the model takes it."""
     picture = load_coco(chain.folder / "data" / "val.json")[0]
-    return letterbox(read_rgb(picture.path), chain.manifest.input)[None]
+    return letterbox(decode_picture(picture.path), chain.manifest.input)[None]
 
 
 @pytest.mark.parametrize("chain", [SSD], indirect=True, ids=["ssd_mobilenet_v2"])

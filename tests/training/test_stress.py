@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from pi_mask.camera.picture import decode_picture
 from pi_mask.types import MaskLabel
 from tests.colour_model import RED
 from tests.training.colour_data import save_data
-from training.data import load_coco, read_rgb
+from training.data import load_coco
 from training.stress import STRESSES, Scene, stress_table
 from training.views import open_views
 
@@ -149,7 +150,7 @@ def test_the_table_has_a_row_per_stress(tmp_path: Path, model: Path) -> None:
     chosen = {name: STRESSES[name] for name in ("none", "grey")}
 
     with open_views(model, threads=1) as views:
-        table = stress_table(views, pictures, [read_rgb(each.path) for each in pictures], chosen)
+        table = stress_table(views, pictures, [decode_picture(each.path) for each in pictures], chosen)
 
     assert list(table) == ["none", "grey"]
     assert [row["faces"] for row in table.values()] == [3, 3]

@@ -12,9 +12,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from pi_mask.camera.picture import decode_picture
 from training.augment import AugmentConfig, Image, photometric
 from training.classify.network import SIDE
-from training.data import LABELS, Picture, read_rgb
+from training.data import LABELS, Picture
 from training.hard_cases import draw_hard_cases
 
 MARGIN = 0.15
@@ -87,7 +88,7 @@ def cut_faces(pictures: Sequence[Picture], min_side_px: float) -> list[Face]:
     for picture in pictures:
         sides = (picture.boxes[:, 2:] - picture.boxes[:, :2]).min(1, initial=np.inf)
         wanted = np.flatnonzero((sides >= min_side_px) & (picture.labels >= 0))
-        image = read_rgb(picture.path) if len(wanted) else None
+        image = decode_picture(picture.path) if len(wanted) else None
         for index in wanted:
             assert image is not None  # noqa: S101 for the type checker
             region, box = _surroundings(image, picture.boxes[index])

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from pi_mask.camera.picture import decode_picture
 from pi_mask.commands.options import FiniteRange
 from pi_mask.decoder import dequantise, sigmoid
 from pi_mask.errors import ModelError
@@ -27,7 +28,7 @@ from pi_mask.types import BoundingBox, Detection, MaskLabel
 from training.classify.crops import face_crop
 from training.classify.network import SIDE
 from training.command import Command
-from training.data import LABELS, Picture, load_coco, read_rgb
+from training.data import LABELS, Picture, load_coco
 from training.door_view import door_view
 from training.views import open_views
 
@@ -139,7 +140,7 @@ def main(model: Path, classifier: Path, data: Path, below: float) -> None:
     """Print the door's view without and with a second look at unsure faces."""
     judge = Judge(classifier.read_bytes())
     pictures = load_coco(data)
-    images = [read_rgb(picture.path) for picture in pictures]
+    images = [decode_picture(picture.path) for picture in pictures]
     with open_views(model) as views:
         _, found = views.detect_all(images)
     click.echo(json.dumps(compare(pictures, images, found, judge, below), indent=2))
