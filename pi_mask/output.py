@@ -157,7 +157,7 @@ class AnnotatedFiles:
     """
 
     def __init__(self, folder: Path, inputs: Sequence[Path]) -> None:
-        _prepare(folder)
+        prepare_folder(folder)
         for path in inputs:
             if folder.samefile(path if path.is_dir() else path.parent):
                 raise OutputError(
@@ -248,15 +248,19 @@ def _codec_rate(fps: float) -> float:
     return round(fps, 3 if fps < 65 else 2)
 
 
-def _prepare(folder: Path) -> None:
-    """Make the folder and try it, before minutes of work go into what cannot be written."""
+def prepare_folder(folder: Path) -> None:
+    """Make the folder and try it, before minutes of work go into what cannot be written.
+
+    Raises:
+        OutputError: It cannot be made or written to.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise OutputError(
-            f"{folder} cannot be written to: {error.strerror}. Choose another folder for --output."
+            f"{folder} cannot be written to: {error.strerror}. Choose another folder."
         ) from error
 
 

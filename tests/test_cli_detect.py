@@ -203,7 +203,7 @@ def test_output_that_is_a_file_is_refused(invoke: Invoke, model: Path, tmp_path:
 
     outcome = invoke("detect", picture, "--model", model, "--output", tmp_path / "out")
 
-    reason = "cannot be written to: File exists. Choose another folder for --output."
+    reason = "cannot be written to: File exists. Choose another folder."
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err == f"Error: {tmp_path / 'out'} {reason}\n"
     assert (tmp_path / "out").read_text() == "mine"

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from pi_mask.errors import ModelError, UsageError
+from pi_mask.output import prepare_folder
 from training.annotations import write_text
 from training.augment import parse_augment
 from training.batch_norm import measure_statistics, training_batches
@@ -106,6 +107,7 @@ def main(
         raise UsageError(f"{output} does not end in .ckpt. Name it so: other commands read it by that.")
     if augment and data is None:
         raise UsageError("Nothing is varied without pictures. Give --data too, or leave --augment out.")
+    prepare_folder(output.parent)
     mean = average([load_checkpoint(path) for path in paths])
     record = provenance({}, [])
     if data is not None:

@@ -18,6 +18,7 @@ import click
 
 from pi_mask.commands.streams import say, tell
 from pi_mask.errors import InputError
+from pi_mask.output import prepare_folder
 from pi_mask.types import MaskLabel
 from training.annotations import write_text
 from training.checks.charts import draw_charts
@@ -105,6 +106,8 @@ def main(  # noqa: PLR0913, PLR0917 one argument per option
     files: tuple[Path, ...], output: Path | None, is_json: bool, sheet: int, seed: int, groups_decide: bool
 ) -> None:
     """Check COCO files; exit code 1 where something is wrong."""
+    if output is not None:
+        prepare_folder(output)
     checked = check(list(files), groups_decide=groups_decide)
     parts = (checked.counts, checked.entries, checked.findings, checked.pairs)
     say(json.dumps(as_json(*parts), ensure_ascii=False) if is_json else as_text(*parts).rstrip("\n"))

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pi_mask.camera.picture import decode_picture
-from pi_mask.errors import InputError, OutputError
+from pi_mask.errors import InputError
 from pi_mask.manifest import find_manifest, load_manifest
+from pi_mask.output import prepare_folder
 from training.annotations import read_annotations
 from training.card import card_path, write_card
 from training.command import Command
@@ -174,10 +175,7 @@ def main(model: Path, data: Path, output: Path | None, **options: Any) -> None: 
     manifest = load_manifest(path)
     card_path(path.parent)
     folder = (output or _default_output(path.parent)) / manifest.name
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be made: {error.strerror}. Choose another --output.") from error
+    prepare_folder(folder)
     pictures = load_coco(data)
     groups = [image.group or image.file_name for image in read_annotations(data)]
     measured, precision = evaluate(model, pictures, config, groups)

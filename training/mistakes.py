@@ -22,8 +22,7 @@ import cv2
 import numpy as np
 
 from pi_mask.camera.picture import decode_picture
-from pi_mask.errors import OutputError
-from pi_mask.output import write_picture
+from pi_mask.output import prepare_folder, write_picture
 from pi_mask.overlay import draw
 from pi_mask.types import BoundingBox, Detection, MaskLabel
 from training.command import Command
@@ -173,10 +172,7 @@ def as_table(mistakes: Sequence[Mistake]) -> list[str]:
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True)
 def main(model: Path, data: Path, output: Path, most: int, threads: int) -> None:
     """Draw the worst mistakes of a model into a folder, and count them all."""
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{output} cannot be made: {error.strerror}. Choose another folder.") from error
+    prepare_folder(output)
     pictures = load_coco(data)
     with open_views(model, threads) as views:
         found = {picture.path: views.detect(decode_picture(picture.path))[1] for picture in pictures}

@@ -27,6 +27,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 from pi_mask.commands.options import FiniteRange
 from pi_mask.errors import InputError, UsageError
+from pi_mask.output import prepare_folder
 from training.annotations import write_text
 from training.augment import AugmentConfig, parse_augment
 from training.batch_norm import training_batches
@@ -191,6 +192,7 @@ def main(checkpoint: Path, data: Path, output: Path, augment: tuple[str, ...], *
     if output.suffix not in SUFFIXES:
         raise UsageError(f"{output} does not end in .ckpt. Name it so: training.quantise reads it.")
     trained = load_checkpoint(checkpoint)
+    prepare_folder(output.parent)
     config = Config(augment=parse_augment(augment), **options)
     pictures = calibration_images(load_coco(data), QuantiseConfig(size=trained.size))
     ranges = (torch.from_numpy(image).permute(0, 3, 1, 2) for image in pictures)

@@ -26,6 +26,7 @@ from pi_mask.camera.picture import decode_picture
 from pi_mask.commands.options import FiniteRange
 from pi_mask.detector import letterbox
 from pi_mask.manifest import Manifest, ModelFile, ModelInput
+from pi_mask.output import prepare_folder
 from pi_mask.types import MaskLabel
 from training.annotations import write_bytes
 from training.calibration import calibrate, limit_range, set_range
@@ -192,6 +193,7 @@ def main(  # noqa: PLR0913, PLR0917 one argument per option
 ) -> None:
     """Convert a checkpoint to int8 and write model and manifest."""
     trained = load_checkpoint(checkpoint)
+    prepare_folder(output)
     config = Config(size=size or trained.size, percentile=percentile)
     model = convert_float(trained.network, config.size)
     write_bytes(float_file(checkpoint, config.size), model)

@@ -20,6 +20,7 @@ from pi_mask.build import open_detector
 from pi_mask.camera.picture import decode_picture
 from pi_mask.commands.options import FiniteRange
 from pi_mask.errors import InputError
+from pi_mask.output import prepare_folder
 from pi_mask.settings import ModelSettings
 from pi_mask.types import BoundingBox, Detection, Frame
 from training.annotations import IMAGES, AnnotatedImage, Face, read_annotations, read_text, write_annotations
@@ -74,6 +75,7 @@ def _shared(box: BoundingBox, other: BoundingBox) -> float:
 def main(model: Path, data: Path, output: Path, min_score: float, without: Path | None) -> None:
     """Write annotations with the faces that nobody annotated as regions to ignore."""
     images = _without(read_annotations(data), without) if without else read_annotations(data)
+    prepare_folder(output.parent)
     settings = ModelSettings(name=str(model), accelerator="cpu", min_score=min_score)
     with open_detector(settings) as opened:
         marked = [

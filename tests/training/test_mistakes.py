@@ -107,16 +107,3 @@ def test_the_command_writes_a_sheet_per_kind(tmp_path: Path, model: Path) -> Non
     ]
     assert cv2.imread(str(output / "missed.jpg")).shape == (320, 1400, 3)
     assert "wrong-green, without_mask" in result.stdout
-
-
-def test_an_unwritable_folder_is_one_line(tmp_path: Path, model: Path) -> None:
-    """A file where the folder should be: exit code 1, advice."""
-    (tmp_path / "taken").write_text("")
-    data = save_data(tmp_path / "data", [((), ())])
-    options = ["--model", str(model), "--data", str(data), "--output", str(tmp_path / "taken" / "x")]
-
-    result = CliRunner().invoke(main, options)
-
-    assert result.exit_code == 1
-    assert result.output.strip().endswith("Choose another folder.")
-    assert result.output.count("\n") == 1

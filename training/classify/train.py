@@ -28,7 +28,8 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 from torch.utils.data import DataLoader
 
-from pi_mask.errors import InputError, OutputError
+from pi_mask.errors import InputError
+from pi_mask.output import prepare_folder
 from training.classify.crops import CropConfig, Face, FaceCrops, cut_faces, face_crop
 from training.classify.network import SIDE, FaceClassifier
 from training.command import Command
@@ -156,10 +157,7 @@ def to_int8(network: FaceClassifier, faces: Sequence[Face], config: Config) -> b
 def main(data: Path, val: Path, output: Path, epochs: int) -> None:
     """Train the face classifier on the faces of COCO annotations."""
     config = Config(epochs=epochs)
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{output} cannot be made: {error.strerror}. Choose another --output.") from error
+    prepare_folder(output)
     faces, unseen = (cut_faces(load_coco(path), config.crops.min_side_px) for path in (data, val))
     if not faces:
         raise InputError(f"No face in {data} is large enough. Add pictures with faces.")
