@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from pi_mask.types import BoundingBox
 
-_HEADER = b"Exif\0\0"
 _ORIENTATION = 0x0112
-_SEARCHED_BYTES = 65536
+# JPEG, PNG and WebP: how the file begins, what stands before the EXIF data, and how many more bytes do.
+_PLACES = ((b"\xff\xd8", b"Exif\0\0", 0), (b"\x89PNG", b"eXIf", 0), (b"RIFF", b"EXIF", 4))
 
 # Where a point of the stored picture (width w, height h) lies in the upright one (EXIF 2.32, table 6).
 _Turn = Callable[[float, float, float, float], tuple[float, float]]
@@ -26,9 +26,8 @@ _TURNS: dict[int, _Turn] = {
 
 
 def orientation(data: bytes) -> int:
-    """EXIF orientation of a JPEG, 1 (upright) to 8; 1 where there is none or it makes no sense."""
-    start = data.find(_HEADER, 0, _SEARCHED_BYTES)
-    tiff = data[start + len(_HEADER) : start + _SEARCHED_BYTES] if start >= 0 else b""
+    """Orientation of a JPEG, PNG or WebP, 1 (upright) to 8; 1 where it has none or makes no sense."""
+    tiff = _exif(data)
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
     if order is None:
         return 1
@@ -42,6 +41,14 @@ def orientation(data: bytes) -> int:
     except struct.error:
         return 1
     return 1
+
+
+def _exif(data: bytes) -> bytes:
+    """The file's EXIF data, with whatever follows."""
+    for start, header, gap in _PLACES:
+        if data.startswith(start) and (found := data.find(header)) >= 0:
+            return data[found + len(header) + gap :]
+    return b""
 
 
 def turned(box: BoundingBox, orientation: int, width: float, height: float) -> BoundingBox:
