@@ -111,9 +111,10 @@ def _corners(item: Mapping[str, Json], where: str) -> Corners:
     box = item.get("bounding_box") or item.get("bbox")
     if box:
         return from_size([box[side] for side in ("left", "top", "width", "height")], where)
-    points = item.get("polygon") or item.get("geometry")
+    points = item.get("polygon") or item.get("geometry") or item.get("point")
     if not points:
-        raise InputError(f"{where}: an object is neither a box nor a polygon. Correct it.")
+        raise InputError(f"{where}: an object is neither a box nor a polygon nor a point. Correct it.")
+    points = [points] if isinstance(points, Mapping) else points
     return extent(numbers((p["x"] for p in points), where), numbers((p["y"] for p in points), where))
 
 

@@ -261,6 +261,21 @@ def test_labelbox_takes_the_project_with_objects(tmp_path: Path) -> None:
         read_all(labelbox.read, text(tmp_path / "two.ndjson", json.dumps(row)))
 
 
+def test_labelbox_points_are_boxes_without_a_size(tmp_path: Path) -> None:
+    """Marks that the project has beside its boxes can be dropped by their label; no other row suffers."""
+    picture(tmp_path / "in" / "a.jpg")
+    old = {"External ID": "b.jpg", "Label": {"nose": [{"geometry": {"x": 3, "y": 4}}]}}
+    picture(tmp_path / "in" / "b.jpg")
+    rows = [labelbox_row("a.jpg", [BOX, {"name": "nose", "point": {"x": 25, "y": 40}}, POLYGON]), old]
+    source = text(tmp_path / "in" / "export.ndjson", *(json.dumps(row) for row in rows))
+
+    unnamed = run(tmp_path / "out" / "all.json", "labelbox", source, *MAPPED)
+    dropped = run(tmp_path / "out" / "all.json", "labelbox", source, *MAPPED, "--map", "nose=drop")
+
+    assert "Labels without a meaning: 'nose' (2 boxes," in unnamed.err
+    assert dropped.boxes == [*FACES, []]
+
+
 def test_labelbox_of_old(tmp_path: Path) -> None:
     """The first JSON exports put geometries under their label's name and say "Skip" for a skipped picture."""
     corners = [{"x": 10, "y": 20}, {"x": 40, "y": 20}, {"x": 40, "y": 60}, {"x": 10, "y": 60}]
