@@ -97,6 +97,11 @@ def main(format_name: str, source: Path, output: Path, append: bool, **options: 
         raise UsageError(
             "With --skip-damaged a picture without annotation may be full. Leave out --unlabelled-are-empty."
         )
+    if entry.is_of_several and options["unlabelled_are_empty"]:
+        raise UsageError(
+            f"A {format_name} file lists its empty pictures itself; others may be another file's. Leave out "
+            "--unlabelled-are-empty."
+        )
     if output.exists() != append:
         problem = "does not exist; leave out --append" if append else "exists; use --append or another name"
         raise UsageError(f"{output} {problem}.")
