@@ -41,6 +41,12 @@ class Scene:
     labels: NDArray[np.int64]
     index: int = 0
 
+    @property
+    def faces(self) -> NDArray[np.float32]:
+        """The boxes without the regions to ignore."""
+        faces: NDArray[np.float32] = self.boxes[self.labels != IGNORED]
+        return faces
+
 
 def dark(scene: Scene) -> Scene:
     """A hall at dusk: middle grey falls from 128 to 38."""
@@ -51,7 +57,7 @@ def dark(scene: Scene) -> Scene:
 def backlit(scene: Scene) -> Scene:
     """A glass door behind: faces at 0.3 of their light, all around them burnt out by 1.7."""
     shade = np.zeros(scene.image.shape[:2], np.float32)
-    for box in scene.boxes:
+    for box in scene.faces:
         x, y = (float(v) for v in (box[:2] + box[2:]) / 2)
         axes = tuple(max(1, round(0.8 * float(side))) for side in box[2:] - box[:2])
         cv2.ellipse(shade, (round(x), round(y)), axes, 0, 0, 360, 1.0, -1)
@@ -80,8 +86,8 @@ def big(scene: Scene) -> Scene:
     """Twice as near: double the size around the largest face, or the middle."""
     height, width = scene.image.shape[:2]
     middle = np.array([width, height]) / 2
-    if len(scene.boxes):
-        largest = scene.boxes[np.argmax((scene.boxes[:, 2:] - scene.boxes[:, :2]).prod(1))]
+    if len(scene.faces):
+        largest = scene.faces[np.argmax((scene.faces[:, 2:] - scene.faces[:, :2]).prod(1))]
         middle = (largest[:2] + largest[2:]) / 2
     quarter = np.array([width, height]) / 4
     corner = np.clip(middle - quarter, 0, 2 * quarter)
@@ -109,7 +115,7 @@ def jpeg(scene: Scene) -> Scene:
 def hidden(scene: Scene) -> Scene:
     """Half behind a door's frame: a third of each face, left or right, covered from top to bottom."""
     image = scene.image.copy()
-    for number, (xmin, ymin, xmax, ymax) in enumerate(scene.boxes.round().astype(int)):
+    for number, (xmin, ymin, xmax, ymax) in enumerate(scene.faces.round().astype(int)):
         third = (xmax - xmin) // 3
         left = xmin if (scene.index + number) % 2 else xmax - third
         image[max(0, ymin) : max(0, ymax), max(0, left) : max(0, left + third)] = (96, 84, 72)

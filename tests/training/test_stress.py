@@ -117,6 +117,16 @@ def test_what_is_left_of_a_large_region_is_one_still() -> None:
     assert STRESSES["big"](crowd).labels.tolist() == [-1]
 
 
+@pytest.mark.parametrize("name", ["backlit", "big", "partly hidden"])
+def test_a_region_to_ignore_is_no_face(name: str) -> None:
+    """A crowd beside a face changes nothing of what is done to the picture."""
+    alone = scene((10, 30, 30, 60))
+    boxes = np.array([(60, 0, 160, 120), (10, 30, 30, 60)], np.float32)
+    beside = replace(alone, boxes=boxes, labels=np.array([-1, 0]))
+
+    assert np.array_equal(STRESSES[name](beside).image, STRESSES[name](alone).image)
+
+
 def test_a_third_of_each_face_is_hidden() -> None:
     """One side of the patch is no longer red, the other two thirds are."""
     changed = STRESSES["partly hidden"](scene((40, 30, 100, 90)))
