@@ -85,10 +85,11 @@ def by_size(precision: NDArray[np.float64]) -> dict[str, dict[str, float | None]
 
 
 def curves(precision: NDArray[np.float64]) -> dict[str, list[float]]:
-    """Precision at IoU 0.5 per label, at the recalls of ``RECALLS``; zeros above the recall reached."""
+    """Precision at IoU 0.5 per label that occurs, at ``RECALLS``; zeros above the recall reached."""
     return {
-        label.value: np.clip(precision[_IOU_50, :, position, 0], 0, 1).round(4).tolist()
+        label.value: precision[_IOU_50, :, position, 0].round(4).tolist()
         for position, label in enumerate(LABELS)
+        if _mean(precision[_IOU_50, :, position, 0]) is not None
     }
 
 

@@ -136,6 +136,7 @@ def test_the_int8_file_judges_as_its_parent(trained: tuple[FaceClassifier, bytes
     assert len(judge.spent_ms) == 3
     loaded = load_classifier(folder / "last.ckpt")
     assert recall(loaded, faces) == recall(network, faces)
+    assert set(recall(network, faces[1:])) == {"without_mask", "incorrect"}  # nothing is said of no face
 
 
 def test_what_is_no_classifier_is_refused(tmp_path: Path) -> None:

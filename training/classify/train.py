@@ -122,7 +122,7 @@ def fit(config: Config, faces: Sequence[Face], network: FaceClassifier, output: 
 
 
 def recall(network: FaceClassifier, faces: Sequence[Face]) -> dict[str, float]:
-    """Share of each label's faces that get that label."""
+    """Share of each label's faces that get that label; nothing for a label without faces."""
     right = np.zeros(len(LABELS))
     total = np.zeros(len(LABELS))
     for image, face in zip(crop_images(faces), faces, strict=True):
@@ -131,7 +131,7 @@ def recall(network: FaceClassifier, faces: Sequence[Face]) -> dict[str, float]:
         right[face.label] += int(logits.argmax()) == face.label
         total[face.label] += 1
     return {
-        label.value: round(float(r / max(t, 1)), 4) for label, r, t in zip(LABELS, right, total, strict=True)
+        label.value: round(float(r / t), 4) for label, r, t in zip(LABELS, right, total, strict=True) if t
     }
 
 
