@@ -25,6 +25,7 @@ from pi_mask.camera.picture import decode_picture
 from pi_mask.output import prepare_folder, write_picture
 from pi_mask.overlay import draw
 from pi_mask.types import BoundingBox, Detection, MaskLabel
+from training.annotations import write_text
 from training.command import Command
 from training.data import Picture, load_coco
 from training.door_view import JudgedFace, judge
@@ -179,11 +180,12 @@ def main(model: Path, data: Path, output: Path, most: int, threads: int) -> None
     mistakes = [m for picture in pictures for m in find_mistakes(picture, found[picture.path])]
     for kind in Kind:
         worst = sorted((m for m in mistakes if m.kind is kind), key=lambda m: -m.weight)[:most]
+        path = output / f"{kind.value}.jpg"
+        path.unlink(missing_ok=True)  # of an earlier model
         if worst:
-            sheet = draw_sheet(worst, [found[mistake.picture.path] for mistake in worst])
-            write_picture(output / f"{kind.value}.jpg", sheet)
+            write_picture(path, draw_sheet(worst, [found[mistake.picture.path] for mistake in worst]))
     listed = [{"kind": m.kind.value, "file": m.picture.path.name, "what": str(m)} for m in mistakes]
-    (output / "mistakes.json").write_text(json.dumps(listed, indent=1))
+    write_text(output / "mistakes.json", json.dumps(listed, indent=1))
     click.echo("\n".join(as_table(mistakes)))
 
 

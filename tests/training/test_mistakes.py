@@ -92,6 +92,8 @@ def test_the_command_writes_a_sheet_per_kind(tmp_path: Path, model: Path) -> Non
         tmp_path / "data", [((MASKED,), (BARE,)), ((BARE,), (BARE,)), ((BARE,), ()), ((), (INCORRECT,))]
     )
     output = tmp_path / "sheets"
+    output.mkdir()
+    (output / "masked-refused.jpg").write_bytes(b"of an earlier model")
     options = ["--model", str(model), "--data", str(data), "--output", str(output), "--threads", "1"]
 
     result = CliRunner().invoke(main, options)
