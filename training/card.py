@@ -99,7 +99,7 @@ def _compared(manifest: Manifest) -> tuple[str, ...]:
     return (
         f"{manifest.name}{default}",
         f"{metrics['int8']['mAP50']:.3f}",
-        *(f"{door[key]['share']:.1%}" for key in keys),
+        *(_percent(door[key]) for key in keys),
         f"{door['large_false_boxes']['per_picture']:.3f}",
         f"{metrics['latency']['threads_1']['inference_ms']:.1f}",
     )
@@ -231,7 +231,7 @@ def _stress(metrics: Mapping[str, Any]) -> list[str]:
     if "stress" not in metrics:
         return []
     rows = [
-        (name, f"{row['mAP50']:.3f}", *_share(row["wrong_green"]), f"{row['missed']['share']:.1%}")
+        (name, f"{row['mAP50']:.3f}", *_share(row["wrong_green"]), _percent(row["missed"]))
         for name, row in metrics["stress"].items()
     ]
     return [
@@ -244,7 +244,12 @@ def _stress(metrics: Mapping[str, Any]) -> list[str]:
 
 def _share(entry: Mapping[str, Any]) -> tuple[str, str]:
     low, high = entry["interval95"]
-    return f"{entry['share']:.1%}", f"{low:.1%} – {high:.1%}"
+    return _percent(entry), f"{low:.1%} – {high:.1%}" if entry["of"] else "–"
+
+
+def _percent(entry: Mapping[str, Any]) -> str:
+    """A share; a dash where there is no face to have one of."""
+    return f"{entry['share']:.1%}" if entry["of"] else "–"
 
 
 def _latency(metrics: Mapping[str, Any], *, is_ours: bool) -> list[str]:

@@ -40,7 +40,8 @@ def draw_curves(path: Path, curves: Mapping[str, Sequence[float]], title: str) -
         axes.plot(RECALLS[:last], precision[:last], color=_COLOURS[label], label=name, linewidth=2)
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision at IoU 0.5", title=title)
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower left")
+    if curves:  # matplotlib warns of an empty one
+        axes.legend(loc="lower left")
     _save(figure, path)
 
 

@@ -124,6 +124,21 @@ def test_newer_figures_get_tables_of_their_own(tmp_path: Path) -> None:
     assert "- float32 parent, 1 thread: 40.0 inference; int8 takes 0.25 of that, by turns" in lines
 
 
+def test_no_faces_have_no_share(tmp_path: Path) -> None:
+    """Where all faces are masked, nothing is known of bare ones that pass: a dash, in each table."""
+    nothing = share(0, 0)
+    door = METRICS["door"] | {"unmasked_or_wrong_passed_as_masked": nothing}
+    stress = {"dark": {"faces": 5, "mAP50": 0.5, "wrong_green": nothing, "missed": share(5, 10)}}
+    for name in ("one", "other"):
+        save(tmp_path, METRICS | {"door": door, "stress": stress}, name)
+
+    text = write_card(tmp_path).read_text()
+
+    assert "| bare or wrongly masked, passed as masked | – | – | 0 |" in chapter(text, "one")
+    assert "| dark | 0.500 | – | – | 50.0% |" in chapter(text, "one")
+    assert "| one | 0.800 | – | 10.0% | 100.0% | 0.020 | 10.0 |" in chapter(text, "Which one")
+
+
 def test_several_models_are_compared(tmp_path: Path) -> None:
     """A row each, the default marked; one model alone, or not measured, is no choice."""
     save(tmp_path, METRICS, "slower")
