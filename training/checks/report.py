@@ -68,7 +68,7 @@ def _findings_text(entries: Sequence[Entry], findings: Sequence[Finding]) -> Ite
             names = "  and  ".join(entries[index].name for index in finding.entries)
             yield f"  {names}  ({finding.detail})"
         if len(shown) > limit:
-            yield f"  and {len(shown) - limit} more, all of them in report.json"
+            yield f"  and {len(shown) - limit} more: --json lists them all"
 
 
 def as_json(

@@ -139,6 +139,16 @@ def test_a_turned_picture_is_found(tmp_path: Path) -> None:
     assert outcome.report["findings"][0]["detail"].startswith("3: boxes must be those of the upright")
 
 
+def test_a_long_list_says_how_to_see_the_rest(tmp_path: Path) -> None:
+    """Nine alike boxes are 36 pairs: eight are shown, and no file is named that nobody asked for."""
+    save(tmp_path, "a.jpg", scene(1))
+    path = coco(tmp_path, "train.json", annotated("a.jpg", *[FACE] * 9))
+
+    result = CliRunner().invoke(main, [str(path)])
+
+    assert result.stdout.endswith("  and 28 more: --json lists them all\n")
+
+
 def test_a_picture_in_both_files_is_an_error_that_names_the_pair(tmp_path: Path) -> None:
     """The same scene on both sides: exit code 1, both pictures named, and how to split again."""
     save(tmp_path, "a.jpg", scene(1))
