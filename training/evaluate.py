@@ -6,7 +6,8 @@
 The int8 file runs through pi_mask's own Detector; the float parent runs through the same one. Nothing is
 tuned here. Curves and pictures go to ``docs/evaluation/NAME``, those of a model that is not in ``models`` to
 ``evaluation/NAME`` beside it. What is not measured this time, for want of a checkpoint or because an option
-says so, stays in the manifest if it was measured on the same pictures.
+says so, stays in the manifest if it was measured on the same pictures; a latency stays as a whole or not at
+all, for a ratio to float32 is that of one machine.
 """
 
 from __future__ import annotations
@@ -151,15 +152,6 @@ def _kept(before: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in before.items() if name == "latency"}
 
 
-def _with(measured: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
-    """New figures, and kept ones that were not measured anew: of the latency each for itself."""
-    result = {**kept, **measured}
-    if "latency" in kept and "latency" in measured:
-        before, now, one = kept["latency"], measured["latency"], "threads_1"
-        result["latency"] = before | now | {one: before.get(one, {}) | now[one]}
-    return result
-
-
 @click.command(cls=Command)
 @click.option("--model", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
 @click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
@@ -181,7 +173,7 @@ def main(model: Path, data: Path, output: Path | None, **options: Any) -> None: 
     measured, precision = evaluate(model, pictures, config, groups)
     origin = provenance({}, [data])
     about = {"file": data.name, "sha256": origin["data"][data.name], "pictures": len(pictures)}
-    metrics = _with(measured, _kept(manifest.metrics, about)) | {"sizes": by_size(precision), "data": about}
+    metrics = {**_kept(manifest.metrics, about), **measured, "sizes": by_size(precision), "data": about}
     drawn = write_pictures(folder, manifest.name, metrics, precision)
     metrics["pictures"] = [Path(os.path.relpath(each, path.parent)).as_posix() for each in drawn]
     record = metrics | {"curves": curves(precision), "origin": origin}

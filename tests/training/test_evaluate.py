@@ -129,8 +129,8 @@ def test_figures_of_other_pictures_do_not_stay(data: Path, model: Path) -> None:
     assert "float32 parent" not in (model.parent / "README.md").read_text()
 
 
-def test_what_was_measured_against_the_parent_stays(data: Path, model: Path, tmp_path: Path) -> None:
-    """Measured again without a checkpoint, the model has its new latency and the ratio to float32 still."""
+def test_latencies_of_two_machines_are_not_mixed(data: Path, model: Path, tmp_path: Path) -> None:
+    """Measured again without a checkpoint, the model has its new latency alone: not its parent's of then."""
     manifest = model.with_suffix(".json")
     content = json.loads(manifest.read_text())
     ratio, same = {"int8_over_float32": 0.5}, {"sha256": hashlib.sha256(data.read_bytes()).hexdigest()}
@@ -143,8 +143,9 @@ def test_what_was_measured_against_the_parent_stays(data: Path, model: Path, tmp
 
     assert result.exit_code == 0, result.output
     now = load_manifest(manifest).metrics["latency"]
-    assert (now["float32_inference_ms_threads_1"], now["threads_1"]["int8_over_float32"]) == (1.5, 0.5)
-    assert {name: now["threads_1"][name] for name in STAGES} != STAGES
+    assert set(now) == {"threads_1", "threads_2"}
+    assert set(now["threads_1"]) == set(STAGES)
+    assert now["threads_1"] != STAGES
 
 
 def test_the_parent_of_another_model_is_refused(data: Path, model: Path, tmp_path: Path) -> None:
