@@ -20,6 +20,7 @@ import click
 from pi_mask.commands.streams import tell
 from pi_mask.manifest import load_manifest
 from training import evaluate, prune, quantise
+from training.command import Command
 from training.drawn import NAMES, write_voc
 from training.edgetpu.__main__ import report
 from training.importers import __main__ as importers
@@ -66,7 +67,7 @@ def _command(command: click.Command, *arguments: object) -> None:
     command.main([str(argument) for argument in arguments], standalone_mode=False)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--network", type=click.Choice(list(NETWORKS)), default=DEFAULT_NETWORK, show_default=True)
 def main(network: str) -> None:
     """Run the whole training chain on drawn faces."""

