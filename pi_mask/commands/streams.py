@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -52,6 +53,8 @@ def tell(line: str) -> None:
 def configure_logging(level: str) -> None:
     """Send the package's log to standard error, from this level on; PI_MASK_DEBUG=1 shows all.
 
+    A line that would have to wait for the reader is left out: meanwhile the lamps would stay as they are.
+
     Args:
         level: One of logging's names.
     """
@@ -59,11 +62,20 @@ def configure_logging(level: str) -> None:
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            tell(f"{record.levelname.capitalize()}: {record.getMessage()}")
+            if _has_room(sys.stderr):
+                tell(f"{record.levelname.capitalize()}: {record.getMessage()}")
 
     logger = logging.getLogger("pi_mask")
     logger.handlers = [Handler()]
     logger.setLevel("DEBUG" if is_debugging() else level)
+
+
+def _has_room(stream: TextIO) -> bool:
+    """Whether a line goes out at once: no full pipe, no terminal after Ctrl-S."""
+    try:
+        return bool(select.select([], [stream], [], 0)[1])
+    except (OSError, ValueError):  # not a stream of the system's, or one that it cannot be asked about
+        return True
 
 
 def is_debugging() -> bool:

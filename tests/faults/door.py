@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from pi_mask.indicator.gpio import fittings
 from pi_mask.settings import GpioSettings
@@ -157,6 +157,7 @@ class Door:
         arguments: More for the command line.
         environment: More for the environment.
         largest_file: Bytes that the process may write to a file.
+        log: Where standard error goes, in place of ``seen.log``.
     """
 
     def __init__(
@@ -165,6 +166,7 @@ class Door:
         *arguments: object,
         environment: Mapping[str, str] | None = None,
         largest_file: int = resource.RLIM_INFINITY,
+        log: IO[bytes] | None = None,
     ) -> None:
         self._changed = threading.Condition()
         self.seen = Seen()
@@ -177,7 +179,7 @@ class Door:
             cwd=bench.folder / "home",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=log or subprocess.PIPE,
             text=True,
             pass_fds=[pins_of_child],
         )
@@ -190,7 +192,7 @@ class Door:
             (self.process.stderr, self._take_log),
             (os.fdopen(pins), self._take_pin),
         )
-        self._readers = [threading.Thread(target=self._read, args=source) for source in sources]
+        self._readers = [threading.Thread(target=self._read, args=source) for source in sources if source[0]]
         for reader in self._readers:
             reader.start()
 

@@ -8,12 +8,13 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from select import PIPE_BUF
 
 import pytest
 
 from pi_mask.types import MaskLabel
 from tests.colour_model import save_video
-from tests.faults.door import HASTY, PATIENCE_S, Bench, Door
+from tests.faults.door import HASTY, PATIENCE_S, Bench, Door, blinks_red
 
 RUBBISH = b"\0\xff rubbish"
 
@@ -105,6 +106,25 @@ def test_results_that_nobody_reads_hold_no_door_open(bench: Bench, tmp_path: Pat
         "Error: Whoever reads standard output has stopped reading. Keep reading it, or send it to a file."
     )
     assert [json.loads(line)["verdict"] for line in said[:4]] == ["mask", "idle", "mask", "idle"]
+
+
+def test_a_log_that_nobody_reads_holds_no_door_open(bench: Bench, tmp_path: Path) -> None:
+    """A reader who stops, or Ctrl-S, costs lines of the log and nothing else: a silent camera is a fault."""
+    bench.shows("with_mask")
+    log = tmp_path / "log"
+    os.mkfifo(log)
+    with log.open("r+b", buffering=0) as reader, Door(bench, log=reader) as door:
+        door.wait_until_open()
+        os.set_blocking(reader.fileno(), False)
+        while reader.write(bytes(PIPE_BUF)):
+            pass
+        os.set_blocking(reader.fileno(), True)
+        bench.switch("silent", is_on=True)
+        door.wait_for("fault")
+        door.wait(blinks_red)
+        code = door.end()
+
+    assert (code, bench.lit) == (0, set())
 
 
 def test_output_that_goes_to_a_full_disk(bench: Bench, tmp_path: Path) -> None:
