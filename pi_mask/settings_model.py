@@ -173,7 +173,7 @@ class TrackerSettings(Section):
         le=10,
         description="Seconds after which somebody no longer seen is forgotten. 0.8 outlasts two missed "
         "frames at 3 frames a second, yet ends before the next person stands in the same place. Frames "
-        "further apart than this never make a person.",
+        "further apart than this never make a person, so at least the 1 / camera.fps between two.",
     )
     max_votes: int = Field(
         default=64,
@@ -327,10 +327,17 @@ class Settings(Section):
     indicator: IndicatorSettings = IndicatorSettings()
 
     @model_validator(mode="after")
-    def _votes_fit_into_the_window(self) -> Settings:
+    def _a_verdict_can_be_reached(self) -> Settings:
+        if self.camera.kind == "files":  # they come at a rate of their own
+            return self
+        is_one_look_enough = max(self.tracker.min_hits, self.policy.min_votes) == 1
+        if self.tracker.max_age_s * self.camera.fps < 1 - 1e-9 and not is_one_look_enough:
+            raise conflict(
+                ["tracker.max_age_s", "camera.fps"],
+                "Everybody is forgotten before the next frame comes: raise max_age_s, or fps.",
+            )
         most = self.policy.most_looks(self.camera.fps)
-        # Files come at a rate of their own.
-        if self.camera.kind != "files" and self.policy.min_votes > most:
+        if self.policy.min_votes > most:
             raise conflict(
                 ["policy.min_votes", "policy.vote_window_s", "camera.fps"],
                 f"The window holds too few looks for any verdict: lower min_votes to {most}, or raise the "

@@ -384,6 +384,20 @@ def test_votes_that_can_never_be_reached_are_refused() -> None:
     )
 
 
+def test_people_who_would_be_forgotten_before_the_next_frame_are_refused() -> None:
+    """Nobody would get a second look, nor a verdict; where one look is enough, nothing is wrong with it."""
+    given: dict[str, object] = {"tracker.max_age_s": 0.4, "camera.fps": 2.0, "policy.min_votes": 2}
+    at_once: dict[str, object] = {**given, "tracker.min_hits": 1, "policy.min_votes": 1}
+
+    assert complaint(given) == (
+        "tracker.max_age_s = 0.4 (flag --max-age-s), camera.fps = 2.0 (flag --fps): "
+        "Everybody is forgotten before the next frame comes: raise max_age_s, or fps."
+    )
+    assert "max_age_s" in complaint({**at_once, "tracker.min_hits": 2})
+    for allowed in (at_once, {**given, "tracker.max_age_s": 0.5}):
+        load_settings(allowed, environ={})
+
+
 @pytest.mark.parametrize(
     ("window_s", "fps", "most"), [(0.2, 2.0, 1), (1.5, 2.0, 3), (1.0, 4.0, 4), (1.5, 3.0, 5), (2.5, 3.0, 8)]
 )
@@ -412,9 +426,11 @@ def test_rounding_makes_no_room_for_a_vote() -> None:
 
 def test_the_rate_of_a_camera_is_none_of_a_films() -> None:
     """camera.fps has no effect on files, which are judged by their own."""
-    given: dict[str, object] = {"camera.fps": 2.0, "policy.min_votes": 8}
+    given: dict[str, object] = {"camera.fps": 2.0, "policy.min_votes": 8, "tracker.max_age_s": 0.1}
 
-    assert load_settings({**given, "camera.kind": "files"}, environ={}).settings.policy.min_votes == 8
+    settings = load_settings({**given, "camera.kind": "files"}, environ={}).settings
+
+    assert (settings.policy.min_votes, settings.tracker.max_age_s) == (8, 0.1)
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ def any_settings(draw: st.DrawFn) -> Settings:
     values["policy.keep_share"] = draw(st.floats(0.01, 0.5))
     most = int(values["policy.vote_window_s"] * values["camera.fps"])
     values["policy.min_votes"] = draw(st.integers(1, max(1, min(most, 30))))
+    values["tracker.max_age_s"] = draw(st.floats(1 / values["camera.fps"], 10))
     values["policy.hold_green_s"] = draw(st.floats(0, 0.19))
     document: dict[str, Any] = {}
     for key, value in values.items():
