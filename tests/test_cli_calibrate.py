@@ -17,6 +17,7 @@ from pi_mask import build
 from pi_mask.calibrate.steps import STEP_NAMES
 from pi_mask.commands.watching import ending_on_signals
 from pi_mask.manifest import find_manifest
+from pi_mask.output import VideoWriter
 from pi_mask.testing import RecordingIndicator, ScriptedCamera
 from pi_mask.types import Frame, Verdict
 from tests.calibrate.films import SCENES, live, record_steps
@@ -160,6 +161,27 @@ def test_recordings_that_are_not_as_said_are_refused(invoke: Invoke, clips: Path
     assert "Come nearer" in errors[1]
     assert "Step farther back" in errors[2]
     assert outcome.out == ""
+
+
+def test_a_refused_step_is_no_measure_for_others(invoke: Invoke, clips: Path, tmp_path: Path) -> None:
+    """Nobody in the clip of the usual spot, or one of another size, is the one thing that is said."""
+    folder = tmp_path / "clips"
+    shutil.copytree(clips, folder)
+    shutil.copy(folder / "empty.mp4", folder / "mask.mp4")
+    nobody = invoke("calibrate", "--from", folder, "--dry-run")
+    with VideoWriter(folder / "mask.mp4", 8.0, (320, 240)) as video:
+        for frame in live(["mask"], SECONDS):
+            video.write(frame.image)
+    of_another_size = invoke("calibrate", "--from", folder, "--dry-run")
+
+    assert (nobody.code, of_another_size.code) == (1, 1)
+    assert [line for line in nobody.err.splitlines() if line.startswith("Error: ")] == [
+        "Error: mask: A face was found in 0% of the frames only. Look towards the camera, in better light "
+        "or a little nearer, and repeat the step."
+    ]
+    assert [line for line in of_another_size.err.splitlines() if line.startswith("Error: ")] == [
+        "Error: The clips are of different sizes (320×240, 640×480). Record all with one camera."
+    ]
 
 
 def test_missing_recordings_are_named(invoke: Invoke, tmp_path: Path) -> None:

@@ -140,6 +140,7 @@ def _from_recordings(loaded: LoadedSettings, folder: Path, wish: _Wish) -> tuple
             for step, paths in found.items():
                 clips = [_clip(path, opened.detector, advance) for path in paths]
                 steps.append(Collected(step, tuple(clips)))
+        _size_of(steps)
         _check(steps, Yardstick(loaded.settings.tracker, opened.thresholds), wish)
         return _propose(steps, loaded.settings, opened, wish), opened.manifest.name
 
@@ -158,10 +159,13 @@ def _check(steps: Sequence[Collected], yardstick: Yardstick, wish: _Wish) -> Non
     """Refuse recordings with every step that does not look as said, a line each."""
     from pi_mask.calibrate.checks import check
 
-    by_name = {each.step.name: each for each in steps}
+    accepted: dict[str, Collected] = {}
     refused = []
-    for name, collected in by_name.items():
-        problem = check(collected, by_name, yardstick)
+    for collected in steps:
+        name = collected.step.name
+        problem = check(collected, accepted, yardstick)
+        if problem is None or problem.is_doubt:
+            accepted[name] = collected
         if problem is None:
             continue
         line = f"{name}: {problem.text}"
@@ -197,18 +201,23 @@ def _propose(steps: Sequence[Collected], settings: Settings, opened: Collecting,
     from pi_mask.calibrate.thresholds import Costs
     from pi_mask.calibrate.voting import trials
 
-    sizes = {frame.size for each in steps for clip in each.clips for frame in clip}
-    if len(sizes) > 1:
-        named = ", ".join(f"{width}×{height}" for width, height in sorted(sizes))
-        raise InputError(f"The clips are of different sizes ({named}). Record all with one camera.")
     camera = settings.camera
-    camera_px = camera.width / sizes.pop()[0] if camera.kind == "picamera" else 1.0
+    camera_px = camera.width / _size_of(steps)[0] if camera.kind == "picamera" else 1.0
     policy = settings.policy
     on_frames = policy.model_copy(update={"min_face_px": policy.min_face_px / camera_px})
     door = Door(opened.rules, settings.tracker, on_frames)
     with progress("Choosing", trials()) as advance:
         now = InForce(settings, door, camera_px)
         return propose(steps, now, Costs(wrong_green=wish.wrong_green_costs), advance)
+
+
+def _size_of(steps: Sequence[Collected]) -> tuple[int, int]:
+    """Width and height of all frames; nothing can be compared where they differ."""
+    sizes = {frame.size for each in steps for clip in each.clips for frame in clip}
+    if len(sizes) > 1:
+        named = ", ".join(f"{width}×{height}" for width, height in sorted(sizes))
+        raise InputError(f"The clips are of different sizes ({named}). Record all with one camera.")
+    return sizes.pop()
 
 
 def _target(loaded: LoadedSettings) -> Path:
