@@ -141,7 +141,7 @@ def test_what_is_written_works_at_the_door(invoke: Invoke, clips: Path, config: 
 
 
 def test_recordings_that_are_not_as_said_are_refused(invoke: Invoke, clips: Path, tmp_path: Path) -> None:
-    """Every wrong step is named on a line of its own, with what to do; nothing is written."""
+    """Every wrong step is named on a line of its own, of several clips the one, with what to do."""
     folder = tmp_path / "clips"
     shutil.copytree(clips, folder)
     (folder / "mask_near.mp4").rename(folder / "spare.mp4")
@@ -149,13 +149,16 @@ def test_recordings_that_are_not_as_said_are_refused(invoke: Invoke, clips: Path
     (folder / "spare.mp4").rename(folder / "mask_far.mp4")
     shutil.copy(folder / "bare.mp4", folder / "mask.mp4")
     shutil.copy(folder / "bare.mp4", folder / "maks.mp4")
+    (folder / "under_nose").mkdir()
+    shutil.copy(folder / "empty.mp4", folder / "under_nose" / "second.mp4")
 
     outcome = invoke("calibrate", "--from", folder, "--yes")
 
     assert outcome.code == 1
     assert outcome.err.splitlines()[0] == "Warning: maks.mp4 is no step, and is left out."
     errors = [line.partition(": ")[2] for line in outcome.err.splitlines() if line.startswith("Error: ")]
-    assert [error.partition(":")[0] for error in errors] == ["mask", "mask_near", "mask_far"]
+    second = f"under_nose ({folder / 'under_nose' / 'second.mp4'})"
+    assert [error.partition(":")[0] for error in errors] == ["mask", "mask_near", "mask_far", second]
     assert "Put the mask on" in errors[0]
     assert errors[0].endswith("add --keep-doubtful.")
     assert "Come nearer" in errors[1]

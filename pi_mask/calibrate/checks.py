@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
@@ -39,10 +39,12 @@ class Problem:
 
     Attributes:
         is_doubt: It looks as if something else was done than said; the model may also simply be wrong.
+        clip: Index of the clip that is wrong; None where it takes all of them to tell.
     """
 
     text: str
     is_doubt: bool = False
+    clip: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,10 @@ def check(collected: Collected, before: Mapping[str, Collected], yardstick: Yard
     Returns:
         None where it looks as said.
     """
-    for clip in collected.clips:
+    for index, clip in enumerate(collected.clips):
         problem = _too_short(clip) or _wrong_people(collected, clip, yardstick)
         if problem is not None:
-            return problem
+            return replace(problem, clip=index)
     if collected.step.truth is Truth.EMPTY:
         return None
     return _wrong_size(collected, before, yardstick) or _wrong_label(collected, yardstick)

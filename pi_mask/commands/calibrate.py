@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,7 +141,7 @@ def _from_recordings(loaded: LoadedSettings, folder: Path, wish: _Wish) -> tuple
                 clips = [_clip(path, opened.detector, advance) for path in paths]
                 steps.append(Collected(step, tuple(clips)))
         _size_of(steps)
-        _check(steps, Yardstick(loaded.settings.tracker, opened.thresholds), wish)
+        _check(steps, found, Yardstick(loaded.settings.tracker, opened.thresholds), wish)
         return _propose(steps, loaded.settings, opened, wish), opened.manifest.name
 
 
@@ -155,20 +155,23 @@ def _clip(path: Path, detector: Detector, advance: Callable[[], None]) -> Clip:
     return clip
 
 
-def _check(steps: Sequence[Collected], yardstick: Yardstick, wish: _Wish) -> None:
+def _check(
+    steps: Sequence[Collected], paths: Mapping[Step, Sequence[Path]], yardstick: Yardstick, wish: _Wish
+) -> None:
     """Refuse recordings with every step that does not look as said, a line each."""
     from pi_mask.calibrate.checks import check
 
     accepted: dict[str, Collected] = {}
     refused = []
     for collected in steps:
-        name = collected.step.name
+        name, clips = collected.step.name, paths[collected.step]
         problem = check(collected, accepted, yardstick)
         if problem is None or problem.is_doubt:
             accepted[name] = collected
         if problem is None:
             continue
-        line = f"{name}: {problem.text}"
+        which = "" if problem.clip is None or len(clips) == 1 else f" ({clips[problem.clip]})"
+        line = f"{name}{which}: {problem.text}"
         if problem.is_doubt and wish.keep_doubtful:
             tell(f"Warning: {line}")
         else:
