@@ -84,6 +84,20 @@ def test_live_counts_are_for_terminals(
     assert lines[-1].rstrip() == "mask: 5 frames, a face in 5."
 
 
+def test_live_counts_stay_on_one_line(
+    opened: Collecting, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a narrow terminal, as on a telephone, they are cut: a line that wraps could not be written over."""
+    monkeypatch.setattr(watching, "is_on_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", "20")
+    door = AtDoor(ScriptedCamera(frames(8), is_live=True), opened, None, Pace(0.0, 0.5))
+
+    door.watch(MASK)
+
+    lines = [line.replace("\x1b[2K", "") for line in capsys.readouterr().err.split("\r")]
+    assert lines[1] == "   0.5 s left, 1 fr"
+
+
 def test_a_camera_that_stalls_ends_it(opened: Collecting) -> None:
     """A stall is the camera's error, with its advice, and not a short clip."""
     camera = ScriptedCamera([*frames(3), CameraTimeout("No frame for 5 s.")], is_live=True)

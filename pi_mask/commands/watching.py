@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -244,8 +245,10 @@ class _Live:
             return
         left = max(0.0, self._seconds - (timestamp - self._start))
         named = ", ".join(f"{face.label.value} {face.score:.2f}" for face in faces[:3]) or "nobody"
+        line = f"  {left:4.1f} s left, {self._frames} frames: {named}"
         clear_line()
-        click.echo(f"  {left:4.1f} s left, {self._frames} frames: {named}", nl=False, err=True)
+        # One that wraps could not be written over.
+        click.echo(line[: shutil.get_terminal_size().columns - 1], nl=False, err=True)
 
     def end(self) -> None:
         if self._is_shown:
