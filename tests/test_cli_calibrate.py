@@ -189,7 +189,7 @@ def test_a_refused_step_is_no_measure_for_others(invoke: Invoke, clips: Path, tm
 
 def test_missing_recordings_are_named(invoke: Invoke, tmp_path: Path) -> None:
     """An empty folder, or none, is one line that says how to record."""
-    for folder, message in ((tmp_path, "no clip of: empty, mask,"), (tmp_path / "no", "cannot be listed")):
+    for folder, message in ((tmp_path, "no clip of: empty, mask,"), (tmp_path / "no", "cannot be reached")):
         outcome = invoke("calibrate", "--from", folder, "--dry-run")
         assert (outcome.code, len(outcome.err.splitlines())) == (1, 1)
         assert message in outcome.err

@@ -24,9 +24,15 @@ def find_recordings(folder: Path) -> Mapping[Step, tuple[Path, ...]]:
         folder: As ``pi-mask record`` fills it.
 
     Raises:
-        InputError: The folder cannot be read, or a step that nothing can be chosen without is missing.
+        InputError: The folder or what is in it cannot be reached, or a step is missing that nothing can be
+            chosen without.
     """
-    found = {step: _clips_of(folder, step) for step in STEPS}
+    try:
+        found = {step: _clips_of(folder, step) for step in STEPS}
+    except OSError as error:
+        raise InputError(
+            f"{error.filename} cannot be reached: {error.strerror}. Check the path and its permissions."
+        ) from error
     missing = [step.name for step, clips in found.items() if step.is_required and not clips]
     if missing:
         first = missing[0]
@@ -54,10 +60,7 @@ def _clips_of(folder: Path, step: Step) -> tuple[Path, ...]:
 
 
 def _entries(folder: Path) -> list[Path]:
-    try:
-        return [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
-    except OSError as error:
-        raise InputError(f"{folder} cannot be listed: {error.strerror}. Check the path.") from error
+    return [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
 
 
 def _name(entry: Path) -> str:

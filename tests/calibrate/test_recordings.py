@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -45,8 +47,22 @@ def test_missing_steps_are_named_with_what_to_do(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match=r"no clip of: bare, under_nose .*record .* --step bare"):
         find_recordings(tmp_path)
-    with pytest.raises(InputError, match="cannot be listed"):
+    with pytest.raises(InputError, match="missing cannot be reached: No such file"):
         find_recordings(tmp_path / "missing")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may enter everything")
+@pytest.mark.parametrize("locked", [".", "mask"])
+def test_a_folder_that_may_not_be_entered_is_named(tmp_path: Path, locked: str) -> None:
+    """Its names can be listed and nothing more."""
+    fill(tmp_path, "mask/a.mp4")
+    folder = tmp_path / locked
+    folder.chmod(0o400)
+    try:
+        with pytest.raises(InputError, match=rf"^{re.escape(str(folder))}/\S+ cannot be reached: Permission"):
+            find_recordings(tmp_path)
+    finally:
+        folder.chmod(0o700)
 
 
 def test_misspelt_clips_are_strangers(tmp_path: Path) -> None:
