@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from pi_mask.settings_fields import FIELDS, NONE
 
 OLD_SUFFIX: Final = ".old"
 _HEADER: Final = re.compile(r"\s*\[([^\[\]]+)\]\s*(?:#.*)?$")
+_FREE_SPACE: Final = "Free some space there, then try again."
 _ADVICE: Final = "Use sudo, choose another file with --config, or only look with --dry-run."
 
 
@@ -81,6 +83,8 @@ def replace_file(path: Path, text: str, advice: str = _ADVICE) -> Path | None:
         part.replace(target)
         _sync(target.parent)
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            advice = _FREE_SPACE
         raise OutputError(f"{path} cannot be written: {error.strerror}. {advice}") from error
     finally:
         with suppress(OSError):

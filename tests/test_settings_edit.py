@@ -150,7 +150,7 @@ def test_a_disk_that_fails_leaves_the_old_file(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os if failing == "fsync" else Path, failing, fail)
-    with pytest.raises(OutputError, match="No space left on device"):
+    with pytest.raises(OutputError, match=r"left on device\. Free some space there, "):
         replace_file(path, "new")
 
     assert path.read_text() == "old"
