@@ -41,7 +41,7 @@ class VideoWriter:
 
     def __init__(self, path: Path, fps: float, size: tuple[int, int]) -> None:
         self.path = path
-        self._part = path.with_name(f".{path.stem}.part{path.suffix}")
+        self._part = _part_of(path)
         self._size = size
         self._written = 0
         try:
@@ -127,7 +127,7 @@ def write_picture(path: Path, image: Image) -> None:
     """
     quality = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if path.suffix.lower() != ".png" else []
     _, data = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality)
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
+    part = _part_of(path)
     try:
         part.write_bytes(np.asarray(data).tobytes())
         part.replace(path)
@@ -262,6 +262,11 @@ def prepare_folder(folder: Path) -> None:
         raise OutputError(
             f"{folder} cannot be written to: {error.strerror}. Choose another folder."
         ) from error
+
+
+def _part_of(path: Path) -> Path:
+    """The hidden file beside it; a file's name may have 255 bytes, a letter takes four at most."""
+    return path.with_name(f".{path.stem[:60]}.part{path.suffix}")
 
 
 def _remove(part: Path) -> None:

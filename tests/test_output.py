@@ -202,6 +202,16 @@ def test_copies_of_the_same_name_get_numbers(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("letter", ["a", "é", "\N{FACE WITH MEDICAL MASK}"])
+def test_the_longest_names_are_copied(tmp_path: Path, letter: str) -> None:
+    """A file of which the name takes the 255 bytes that it may: nothing longer stands beside it meanwhile."""
+    stem = letter * (251 // len(letter.encode()))
+    photo = save_picture(tmp_path / f"{stem}.png")
+    film = save_video(tmp_path / f"{stem}.mp4", ())
+
+    assert annotate(tmp_path / "out", photo, film) == [photo.name, film.name]
+
+
 def test_copies_of_an_earlier_run_are_replaced(tmp_path: Path) -> None:
     """The same work done twice leaves the same files."""
     source = save_picture(tmp_path / "in" / "door.png", MaskLabel.WITH_MASK)
