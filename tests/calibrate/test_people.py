@@ -34,3 +34,10 @@ def test_a_box_within_a_face_is_nobody_else() -> None:
     frames = [[(300.0, 120.0, MASKED), (300.0, 30.0, BARE)]] * 10
 
     assert len(people_in(clip(frames), TRACKING)) == 1
+
+
+def test_somebody_who_passes_behind_is_somebody_else() -> None:
+    """For some of the time the middle of the smaller face lies within the larger one."""
+    frames = [[(300.0, 120.0, MASKED), (450.0 - 4 * index, 80.0, BARE)] for index in range(40)]
+
+    assert len(people_in(clip(frames), TRACKING)) == 2

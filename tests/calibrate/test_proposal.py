@@ -70,7 +70,11 @@ def test_pixels_are_those_of_the_settings() -> None:
     """Where the processor halves the frames, the smallest face is named in the camera's own pixels."""
     halved = InForce(NOW.settings, DOOR, camera_px=2.0)
 
-    assert propose(visit(), halved, COSTS).settings.policy.min_face_px == 80.0
+    proposal = propose(visit(), halved, COSTS)
+
+    assert proposal.settings.policy.min_face_px == 80.0
+    by_name = {result.collected.step.name: result for result in proposal.steps}
+    assert by_name["mask_far"].proposed.shares[Shown.GREEN].share > 0.9
 
 
 def test_a_smallest_score_for_all_gives_way_to_thresholds() -> None:
@@ -98,14 +102,19 @@ def test_the_zone_holds_everybody_with_room() -> None:
 
 def test_a_zone_of_nearly_everything_is_everything() -> None:
     """A strip of a twentieth at the edge is not worth leaving out; nobody seen means the whole frame."""
-    wide = (step("mask", standing(x=120, size=120)), step("mask_near", standing(x=520, size=120)))
+    left = step("mask", standing(x=120, size=120))
+    wide, narrower = ((left, step("mask_near", standing(x=x, size=120))) for x in (420, 360))
 
     assert door_zone(wide, TRACKING)[::2] == (0.0, 1.0)
+    assert door_zone(narrower, TRACKING)[::2] == (0.0, 0.85)
     assert door_zone((step("empty", clip([[]] * 40)),), TRACKING) == Zone(0.0, 0.0, 1.0, 1.0)
 
 
 def test_the_smallest_face_is_the_farthest_ones() -> None:
     """One step behind the farthest spot still counts; without that step nothing is too small."""
+    swaying = clip([[(320.0, 50.0 if index % 10 else 45.0, MASKED)] for index in range(40)])
+
+    assert smallest_face([step("mask_far", swaying)], TRACKING) == pytest.approx(36.0, abs=0.1)
     assert smallest_face(visit(), TRACKING) == pytest.approx(40.0, abs=0.1)
     assert smallest_face(visit()[:3], TRACKING) == 0.0
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import astuple
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pi_mask.build import open_detector
-from pi_mask.calibrate.collect import collecting_score, watch
+from pi_mask.calibrate.collect import collect, collecting_score, watch
 from pi_mask.calibrate.recordings import find_recordings, strangers
 from pi_mask.calibrate.steps import STEPS
 from pi_mask.camera.files import FilesCamera
@@ -84,6 +86,20 @@ def test_a_clip_is_watched_to_its_end_and_its_pictures_are_let_go(model: Path, t
     assert [frame.size for frame in kept] == [(128, 128)] * 4
     assert [frame.light is None for frame in kept] == [False] * 3 + [True]
     assert not any(hasattr(frame, "image") for frame in kept)
+
+
+def test_the_light_is_that_of_the_face(model: Path) -> None:
+    """Brightness is taken where the face is, and beside it that of the whole frame."""
+    image = picture(MaskLabel.WITH_MASK)
+
+    with open_detector(ModelSettings(name=str(model), accelerator="cpu", min_score=0.15)) as opened:
+        kept = collect(Frame(image, 0.0, 0), opened.detector)
+
+    (left, top, right, bottom) = (round(side) for side in astuple(kept.faces[0].box))
+    luma = image @ np.array([0.299, 0.587, 0.114])
+    assert kept.light is not None
+    assert kept.light.face == pytest.approx(luma[top:bottom, left:right].mean(), abs=1)
+    assert kept.light.frame == pytest.approx(luma.mean(), abs=1)
 
 
 def test_a_camera_is_watched_by_its_own_clock(model: Path) -> None:

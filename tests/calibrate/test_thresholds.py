@@ -136,6 +136,18 @@ def test_clips_that_differ_are_worth_little_more_than_one_each() -> None:
     assert independent_looks(four, HALVES) == pytest.approx(4.0, abs=0.01)
 
 
+def test_frames_that_waver_are_worth_no_more_than_their_clips_allow() -> None:
+    """However fast the scores of each person waver: between people the difference is larger."""
+    clips = [
+        clip([[(320.0, 80.0, (score + index % 2 / 100, 0.1, 0.1))] for index in range(40)])
+        for score in (0.6, 0.7, 0.8, 0.9)
+    ]
+    one, four = (looks_of(step("mask", *some), TRACKING) for some in (clips[:1], clips))
+
+    assert independent_looks(one, HALVES) > 20
+    assert independent_looks(four, HALVES) == pytest.approx(4.0, abs=0.5)
+
+
 def made_up(seed: int, units: int, per_unit: int = 2) -> list[Looks]:
     """Looks with the same overlap between masks, wrong masks and bare faces; those of one unit are alike."""
     random = np.random.default_rng(seed)
