@@ -16,7 +16,7 @@ import torch
 from click.testing import CliRunner
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from pi_mask.errors import InputError, ModelError, OutputError, UsageError
+from pi_mask.errors import InputError, OutputError, UsageError
 from pi_mask.types import MaskLabel
 from tests.training.colour_data import save_data
 from tests.training.power_cut import train_first_epoch
@@ -362,14 +362,6 @@ def test_anchors_are_set_on_weights_to_start_from(tmp_path: Path) -> None:
     assert [[list(each) for each in level] for level in network.level_anchors()] == anchors
 
 
-def test_weights_of_another_project_are_no_checkpoint(tmp_path: Path) -> None:
-    """One line that names the file, and what to give."""
-    torch.save({"state_dict": {"network.model.0.weight": torch.zeros(3)}}, tmp_path / "other.ckpt")
-
-    with pytest.raises(ModelError, match=r"other\.ckpt: .* not those of a .* Give a \.ckpt of training"):
-        load_checkpoint(tmp_path / "other.ckpt")
-
-
 def test_a_low_rate_never_rises(data: Path, tmp_path: Path) -> None:
     """A gentle run's rate is the highest after its warm-up, not at its end."""
     config = Config(network=NANO, epochs=2, learning_rate=1e-6, **SHORT)
@@ -409,20 +401,3 @@ def test_another_teacher_is_not_resumed_with(tmp_path: Path) -> None:
     assert first_epoch(Config(), again) == 1
     with pytest.raises(UsageError, match="begun with another --teacher"):
         first_epoch(Config(), replace(again, teacher=teachers[1]))
-
-
-@pytest.mark.parametrize("content", [torch.zeros(3), {"state_dict": None}, {"epoch": 1}])
-def test_other_pickles_are_no_checkpoint(tmp_path: Path, content: object) -> None:
-    """Any other project's file is one line."""
-    torch.save(content, tmp_path / "other.pt")
-
-    with pytest.raises(ModelError, match=r"other\.pt is no checkpoint"):
-        load_checkpoint(tmp_path / "other.pt")
-
-
-def test_a_pickle_of_code_that_is_not_here_is_no_checkpoint(tmp_path: Path) -> None:
-    """As other projects' are, whose classes lie in modules of theirs."""
-    (tmp_path / "other.pt").write_bytes(b"cnot_here.models\nModel\n.")
-
-    with pytest.raises(ModelError, match=r"other\.pt is no checkpoint"):
-        load_checkpoint(tmp_path / "other.pt")
