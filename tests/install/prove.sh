@@ -144,7 +144,7 @@ prove_service() {
 	inside env XDG_DATA_HOME=/opt /root/pi-mask/install.sh --desktop
 	# shellcheck disable=SC2016 # expanded in the root
 	inside /bin/bash -euc 'SOURCE=/root/pi-mask CHANGED=no SERVICE=yes WATCHDOG=no
-		. $SOURCE/install/common.sh; . $SOURCE/install/device.sh
+		. $SOURCE/install/common.sh; . $SOURCE/install/environment.sh; . $SOURCE/install/device.sh
 		LOG=/root/user.log; make_user; install_service'
 	write_stage
 	umount "$root/proc"
@@ -201,6 +201,7 @@ check_device() {
 	heading "what is on the card"
 	inside id pi-mask
 	inside pi-mask config check /etc/pi-mask/config.toml
+	grep -q '^name = "nano_320"$' "$root/etc/pi-mask/config.toml" || fail "a Pi 4 was not given the small model"
 	inside /opt/pi-mask/venv/bin/python -c "
 import ai_edge_litert, cv2, numpy, picamera2, platform
 print(platform.machine(), platform.python_version(), 'numpy', numpy.__version__, numpy.__file__, 'OpenCV', cv2.__version__)"
