@@ -33,7 +33,7 @@ class Parts:
     tracker: Tracker
     policy: DoorPolicy
     indicator: Indicator
-    is_degraded: Callable[[], bool] = lambda: False
+    is_degraded: Callable[[], bool]
 
 
 class Pipeline:
