@@ -17,7 +17,7 @@ from pi_mask.inference.base import ModelSpec, TensorSpec
 from pi_mask.manifest import load_manifest
 from pi_mask.pipeline import Parts, Pipeline
 from pi_mask.policy import DoorPolicy
-from pi_mask.settings import PolicySettings
+from pi_mask.settings import PolicySettings, Zone
 from pi_mask.testing import RecordingIndicator, ScriptedCamera, ScriptedInterpreter
 from pi_mask.tracker import Tracker
 from pi_mask.types import BoundingBox, Frame, MaskLabel, Observation, Verdict
@@ -65,15 +65,16 @@ class Door:
         outputs: Sequence[Tensors | EdgeTpuError | ModelError],
         *,
         is_live: bool = False,
+        policy: PolicySettings | None = None,
     ) -> None:
         self.camera = ScriptedCamera(camera, is_live=is_live)
         self.interpreter = ScriptedInterpreter(SPEC, outputs)
         self.indicator = RecordingIndicator()
         self.is_degraded = False
         detector = Detector(self.interpreter, load_manifest(install_model(folder)))
-        policy = DoorPolicy(PolicySettings())
+        door = DoorPolicy(policy or PolicySettings())
         tracker = Tracker(0.3, 0.8, 64, min_hits=2)
-        parts = Parts(self.camera, detector, tracker, policy, self.indicator, lambda: self.is_degraded)
+        parts = Parts(self.camera, detector, tracker, door, self.indicator, lambda: self.is_degraded)
         self.pipeline = Pipeline(parts)
 
     def run(self) -> list[Observation]:
@@ -152,6 +153,22 @@ def test_a_stall_is_a_fault_until_the_next_frame(tmp_path: Path, caplog: pytest.
     assert observations[1:3] == [fault, fault]
     assert door.indicator.shown == [(v, False) for v in (IDLE, FAULT, IDLE, FAULT)]
     assert caplog.messages == [str(STALL), str(STALL)]
+
+
+def test_a_camera_that_never_delivers_is_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A stall before the first frame is said once as well."""
+    Door(tmp_path, [STALL, STALL, *frames(1)], [seen()]).run()
+
+    assert caplog.messages == [str(STALL)]
+
+
+def test_the_zone_lies_in_a_wide_frame(tmp_path: Path) -> None:
+    """Its shares are those of the frame's own width and height."""
+    wide = [Frame(np.zeros((SIDE, 2 * SIDE, 3), np.uint8), index / 10, index) for index in range(3)]
+    zone = Zone(0.3, 0.3, 0.5, 0.5)  # the middle of the face is at 3/8 of both
+    door = Door(tmp_path, wide, [seen(MaskLabel.WITH_MASK)] * 3, policy=PolicySettings(zone=zone))
+
+    assert door.run()[-1].verdict is MASK
 
 
 def test_nobody_waits_long_for_a_late_frame(tmp_path: Path) -> None:
