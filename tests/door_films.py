@@ -56,3 +56,8 @@ def replay(recording: Recording, policy: PolicySettings = DEFAULTS) -> list[Deci
 def verdicts(recording: Recording, policy: PolicySettings = DEFAULTS) -> list[Verdict]:
     """The door's verdict per frame."""
     return [decision.verdict for decision in replay(recording, policy)]
+
+
+def changes(shown: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts without repetitions."""
+    return [verdict for index, verdict in enumerate(shown) if index == 0 or verdict is not shown[index - 1]]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 
-from pi_mask.policy import Decision, DoorPolicy
+from pi_mask.policy import DoorPolicy
 from pi_mask.settings import PolicySettings
-from pi_mask.types import BoundingBox, Detection, MaskLabel, Person, Track, Verdict, Vote
+from pi_mask.types import MaskLabel, Track, Verdict, Vote
 from tests.door_films import (
     BARE,
     CHECKING,
@@ -17,8 +15,8 @@ from tests.door_films import (
     INCORRECT,
     MASK,
     MASKED,
-    ZONE,
     Moment,
+    changes,
     face,
     film,
     verdicts,
@@ -26,11 +24,6 @@ from tests.door_films import (
 
 DEFAULTS = PolicySettings()
 EVERYBODY = PolicySettings(who="everybody")
-
-
-def changes(shown: Sequence[Verdict]) -> list[Verdict]:
-    """The verdicts without repetitions."""
-    return [verdict for index, verdict in enumerate(shown) if index == 0 or verdict is not shown[index - 1]]
 
 
 @pytest.mark.parametrize("fps", [3, 10, 30])
@@ -323,79 +316,3 @@ def test_somebody_new_holds_back_everybodys_green() -> None:
     frames = [[face(MASKED, 150)]] * 5 + [[face(MASKED, 150), face(MASKED, 450)]] * 3
 
     assert verdicts(film(frames), EVERYBODY)[4:] == [MASK, MASK, CHECKING, MASK]
-
-
-def test_tracks_of_bystanders_have_no_say() -> None:
-    """Fed with tracks outside the zone or too small, the policy gives them None and stays IDLE."""
-    door = DoorPolicy(PolicySettings(zone=ZONE))
-    votes = tuple(Vote(index / 10, BARE, 0.9) for index in range(5))
-    outside = Track(1, face(BARE, x=100).box, 5, 0.4, 0.4, votes)
-    small = Track(2, face(BARE, x=500, size=39).box, 5, 0.4, 0.4, votes)
-
-    decision = door.decide([outside, small], 0.4, FRAME_SIZE)
-
-    assert decision == Decision(IDLE, (Person(outside, None), Person(small, None)))
-
-
-def test_eligible_is_inclusive() -> None:
-    """A face counts with its centre on the zone's edge and its shorter side exactly as long as asked."""
-    door = DoorPolicy(PolicySettings(zone=ZONE))
-    faces = [face(BARE, x=320, size=40), face(BARE, x=319), face(BARE, x=500, size=39.9)]
-
-    assert door.eligible(faces, FRAME_SIZE) == (faces[0],)
-
-
-def test_the_zone_scales_with_the_frame() -> None:
-    """The zone is a fraction of the frame that is given, not of the configured camera."""
-    door = DoorPolicy(PolicySettings(zone=ZONE))
-
-    assert door.eligible([face(BARE, x=320)], (1280, 960)) == ()
-
-
-@pytest.mark.parametrize(
-    ("width", "height", "counts"), [(600, 450, True), (608, 300, False), (400, 456, False), (637, 464, False)]
-)
-def test_what_fills_the_frame_is_nobody(width: int, height: int, counts: bool) -> None:
-    """A box of 95 % of the frame's width or height is no face before a door, but a model's error."""
-    box = BoundingBox(2, 2, 2 + width, 2 + height)
-    filling = Detection(box, MASKED, 0.9)
-
-    assert (DoorPolicy(DEFAULTS).eligible([filling], FRAME_SIZE) == (filling,)) is counts
-
-
-_JITTER = (0.0, 0.9, -0.6, 0.2, -1.0, 0.7, -0.3, 1.0, -0.8, 0.4)
-"""By how much the box differs from frame to frame, as shares of the largest difference."""
-
-
-@pytest.mark.parametrize("fps", [3, 10, 30])
-@pytest.mark.parametrize(
-    "people",
-    [
-        [face(MASKED, 300 + 4 * index % 9, 40 + each) for index, each in enumerate(6 * _JITTER)],
-        [face(MASKED, 320 + 2 * each) for each in 6 * _JITTER],
-    ],
-    ids=["smallest face", "edge of the zone"],
-)
-def test_who_stands_at_a_limit_does_not_flicker(people: Sequence[Detection], fps: float) -> None:
-    """A box varies a little from frame to frame; who has a say keeps it."""
-    policy = PolicySettings(zone=ZONE) if people[0].box.center[0] >= 320 else DEFAULTS
-
-    assert changes(verdicts(film([[each] for each in people], fps), policy)) == [IDLE, CHECKING, MASK]
-
-
-@pytest.mark.parametrize(
-    "gone", [face(MASKED, 320, 35), face(MASKED, 300)], ids=["further off", "out of the zone"]
-)
-def test_who_goes_beyond_a_limit_loses_their_say(gone: Detection) -> None:
-    """A tenth of the face is forgiven, no more."""
-    shown = verdicts(film([[face(MASKED, 325, 41)]] * 5 + [[gone]] * 20), PolicySettings(zone=ZONE))
-
-    assert shown[4] is MASK
-    assert set(shown[-10:]) == {IDLE}
-
-
-def test_a_stranger_gets_no_leeway() -> None:
-    """A face that is a little too small has no say, though somebody beside it has."""
-    shown = verdicts(film([[face(MASKED, 400), face(BARE, 500, 38)]] * 10), EVERYBODY)
-
-    assert changes(shown) == [IDLE, CHECKING, MASK]
