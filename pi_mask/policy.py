@@ -163,7 +163,6 @@ class DoorPolicy:
 
     def _door(self, tracks: Sequence[Track], verdicts: dict[int, Verdict], now: float) -> Verdict:
         if not tracks:
-            self._nearest_id = None
             return Verdict.IDLE
         deciding = tracks
         if self._settings.who == "nearest":
