@@ -104,8 +104,6 @@ class AutoInterpreter:
         Raises:
             ModelError: The input does not fit, the interpreter is closed, or the CPU failed.
         """
-        if self._closed.is_set():
-            raise ModelError("The interpreter is closed. Open the model again before running it.")
         self._hand_over()
         outputs = self._invoke_edgetpu(image)
         if outputs is not None:
