@@ -20,6 +20,7 @@ from tests.inference.auto_rig import (
     finish_retry,
     make_auto,
     messages,
+    open_cpu,
     open_edgetpu,
     picture,
     retry_threads,
@@ -69,6 +70,24 @@ def test_a_device_that_stays_away_is_asked_for_again(driver: FakeDriver) -> None
 
     # At the start, then after pauses of 30, 60, 120, 128 and 128 s, each to the next call after it.
     assert asked == [100.0, 130.0, 190.0, 310.0, 440.0, 570.0]
+
+
+def test_a_lost_device_is_looked_for_after_two_seconds_first(driver: FakeDriver) -> None:
+    """The pauses are 2, 4, 8 … 128 s and stay there, for a door that looks every second."""
+    clock, asked = Clock(), []
+    driver.unplug()
+
+    def ask() -> Interpreter:
+        asked.append(clock.now - 100)
+        return open_edgetpu(driver)
+
+    auto = AutoInterpreter(ask, open_cpu, clock=clock)
+    for _ in range(400):
+        clock.now += 1
+        auto.invoke(picture(1))
+        finish_retry()
+
+    assert asked == [0, 2, 6, 14, 30, 62, 126, 254, 382]
 
 
 @pytest.mark.parametrize(("uptime_s", "next_pause_s"), [(59.0, 60.0), (61.0, 30.0)])
@@ -128,7 +147,7 @@ def test_a_device_that_leaves_again_is_one_more_warning(
 
 
 def test_a_slow_attempt_blocks_no_call(driver: FakeDriver) -> None:
-    """While an attempt hangs, the CPU goes on answering and no second attempt starts."""
+    """While an attempt hangs, the CPU goes on answering, no second one starts, and the program can end."""
     clock, asked, answer = Clock(), threading.Event(), threading.Event()
     started = clock.now
     driver.unplug()
@@ -144,14 +163,14 @@ def test_a_slow_attempt_blocks_no_call(driver: FakeDriver) -> None:
     for seed in range(3):
         clock.now += 30
         results.append(answers(auto, seed))
-    running = len(retry_threads())
+    end_with_the_program = [thread.daemon for thread in retry_threads()]
     reached = asked.wait(60)
     driver.plug_in()
     answer.set()
     finish_retry()
 
     assert reached
-    assert running == 1
+    assert end_with_the_program == [True]
     assert results == [expected_outputs(picture(seed)) for seed in range(3)]
     assert answers(auto, 9) == expected_outputs(picture(9))
     assert auto.device == "edgetpu"
