@@ -217,6 +217,13 @@ def test_an_error_is_left_as_the_status(manager: Manager) -> None:
     assert manager.heard() == ["STATUS=No camera found. Plug it in."]
 
 
+def test_a_name_that_is_no_text_is_told_all_the_same(manager: Manager) -> None:
+    """A film whose name is not UTF-8 has a question mark in the status, and ends nothing."""
+    Notifier(manager.variables).status("Film \udcff.mp4 is damaged. Copy it again.")
+
+    assert manager.heard() == ["STATUS=Film ?.mp4 is damaged. Copy it again."]
+
+
 def test_outside_a_service_everything_goes_nowhere() -> None:
     """On a desktop there is no manager, and nothing fails for that."""
     notifier = Notifier({})
