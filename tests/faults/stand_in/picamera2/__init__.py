@@ -42,6 +42,7 @@ class _Bench(_original.Bench):  # type: ignore[misc, name-defined]
 
     def __init__(self) -> None:
         self.never_closes, self.only_format, self.in_use, self.log = False, None, set(), []
+        self.missing = RuntimeError("No camera number 0 found - use Picamera2.global_camera_info()")
 
 
 def _scene(number: int, stream: dict[str, Any]) -> Any:
