@@ -9,7 +9,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Final
 
-from gpiozero import Factory, GPIOPinInUse, PinInvalidPin
+from gpiozero import Factory
 from gpiozero.pins.mock import MockFactory, MockPin
 
 from pi_mask.errors import GpioError
@@ -74,13 +74,7 @@ def _open_first(names: list[str], real_factories: Mapping[str, str]) -> Factory:
 def gpio_error(what_failed: str, error: Exception) -> GpioError:
     """Turn a pin library's error into one line that says what to do."""
     reason = _one_line(error)
-    if isinstance(error, GPIOPinInUse):
-        advice = "Give every part its own pin, and run pi-mask only once."
-    elif isinstance(error, PinInvalidPin):
-        advice = "Use a BCM number from 2 to 27 (docs/wiring.md)."
-    else:
-        advice = _advice(f"{type(error).__name__}: {reason}")
-    return GpioError(f"{what_failed} ({reason}). {advice}")
+    return GpioError(f"{what_failed} ({reason}). {_advice(f'{type(error).__name__}: {reason}')}")
 
 
 def _one_line(error: Exception) -> str:
