@@ -41,12 +41,11 @@ class ConsoleIndicator:
     Args:
         stream: Where the lines go, flushed one by one and left open; standard output by default. On standard
             error they are a log: what can't be written there, on a full disk, is given up.
-        is_coloured: Decides about colour; None looks at stream and environment.
     """
 
-    def __init__(self, stream: TextIO | None = None, *, is_coloured: bool | None = None) -> None:
+    def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = sys.stdout if stream is None else stream
-        self._is_coloured = _takes_colour(self._stream) if is_coloured is None else is_coloured
+        self._is_coloured = _takes_colour(self._stream)
         self._takes_symbols = _takes_symbols(self._stream)
         self._shown: tuple[Verdict, bool] | None = None
         self._is_closed = False
