@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,6 +107,19 @@ def test_the_wait_comes_after_the_lights_are_on(tmp_path: Path, time: Time) -> N
         raise CameraError("No camera found. Plug it in.")
 
     assert time.waits == [4.0, 4.0]
+
+
+def test_the_service_itself_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without anything else to wait by, the wait is a real one."""
+    waits: list[float] = []
+    monkeypatch.setattr(threading.Event, "wait", lambda _, seconds: waits.append(seconds))
+    for _ in range(3):
+        History(tmp_path).note("exit-code")
+
+    with History(tmp_path).backing_off():
+        pass
+
+    assert waits == [4.0]
 
 
 def test_without_failures_nothing_is_waited_for(tmp_path: Path, time: Time) -> None:

@@ -27,12 +27,13 @@ def stop(folder: Path | None, result: str = "core-dump") -> subprocess.Completed
 
 
 def test_the_process_switches_off_and_notes_the_end(tmp_path: Path) -> None:
-    """A real process, mock pins: code 0, silence, and the end is there for the next start."""
+    """A real process, mock pins: code 0, one line in the log, and the end is there for the next start."""
     leave_wiring(tmp_path, GpioSettings(pin_factory="mock"))
 
     ended = stop(tmp_path)
 
     assert (ended.returncode, ended.stdout) == (0, "")
+    assert ended.stderr == "Warning: Mock pins: no real light is driven.\n"
     assert [failure.result for failure in History(tmp_path).failures] == ["core-dump"]
 
 

@@ -308,12 +308,12 @@ def test_the_buzzer_cools_down(opened: Callable[..., Door]) -> None:
     door = opened(buzzer_cooldown_s=5.0)
     sounded = []
     for door.seconds, verdict in [
-        (0.0, Verdict.NO_MASK),
-        (1.0, Verdict.CHECKING),
-        (4.9, Verdict.INCORRECT),
-        (4.95, Verdict.NO_MASK),
-        (4.97, Verdict.IDLE),
-        (5.0, Verdict.NO_MASK),
+        (60.0, Verdict.NO_MASK),
+        (61.0, Verdict.CHECKING),
+        (64.9, Verdict.INCORRECT),
+        (64.95, Verdict.NO_MASK),
+        (64.97, Verdict.IDLE),
+        (65.0, Verdict.NO_MASK),
     ]:
         sounded.append(("buzzer", True) in door.show(verdict))
 
@@ -339,6 +339,23 @@ def test_losing_the_accelerator_does_not_beep(opened: Callable[..., Door]) -> No
     door.show(Verdict.NO_MASK)
 
     assert door.show(Verdict.NO_MASK, is_degraded=True) == [("buzzer", False), ("amber", True)]
+
+
+def test_a_self_test_ends_the_rhythm_before_it(opened: Callable[..., Door]) -> None:
+    """Each lamp and the buzzer come on once and alone, also where something blinked; then all is still."""
+
+    def wait(stopping: threading.Event, _seconds: float) -> bool:
+        return stopping.is_set() if threading.current_thread() is threading.main_thread() else stopping.wait()
+
+    door = opened(wait)
+    door.show(Verdict.CHECKING)
+    del door.changes[:]
+
+    door.indicator.self_test()
+
+    once = [(part, is_on) for part in ("red", "amber", "green", "buzzer") for is_on in (True, False)]
+    assert door.changes == [("amber", False), *once]
+    assert lamp_threads() == []
 
 
 def test_parts_that_are_not_fitted_are_left_out(opened: Callable[..., Door]) -> None:

@@ -110,6 +110,14 @@ def test_a_damaged_record_is_said(tmp_path: Path, board: Board, damage: bytes) -
         clear_up(tmp_path)
 
 
+def test_a_record_that_cannot_be_read_is_said(tmp_path: Path, board: Board) -> None:
+    """It is an error of the pins with advice, whatever stands in the record's place."""
+    (tmp_path / WIRING).mkdir()
+
+    with pytest.raises(GpioError, match="Restart the Pi"):
+        clear_up(tmp_path)
+
+
 def test_a_record_that_cannot_be_written_is_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
