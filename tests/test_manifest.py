@@ -99,6 +99,7 @@ def test_a_manifest_gives_types_and_defaults(tmp_path: Path) -> None:
     assert manifest.labels == (MaskLabel.WITH_MASK, MaskLabel.WITHOUT_MASK, MaskLabel.INCORRECT)
     assert manifest.thresholds[MaskLabel.INCORRECT] == 0.3
     assert (manifest.input.letterbox, manifest.input.fill, manifest.edgetpu) == (True, 114, None)
+    assert manifest.min_side_px == 0.0
 
 
 def test_a_manifest_survives_its_own_file(tmp_path: Path) -> None:
@@ -136,8 +137,12 @@ def ssd_levels(**changes: Any) -> dict[str, Any]:
         ({"labels": ["with_mask", "without_mask", "helmet"]}, "labels.2"),
         ({"colour": "red"}, "colour"),
         ({"input": {"width": 320, "height": 320, "mean": 0}}, "input.mean"),
-        ({"input": {"width": 0, "height": 320}}, "input.width"),
+        ({"input": {"width": 31, "height": 320}}, "input.width"),
+        ({"input": {"width": 4097, "height": 320}}, "input.width"),
+        ({"input": {"width": 320, "height": 31}}, "input.height"),
+        ({"input": {"width": 320, "height": 4097}}, "input.height"),
         ({"input": {"width": 320, "height": 320, "fill": 256}}, "input.fill"),
+        ({"input": {"width": 320, "height": 320, "fill": -1}}, "input.fill"),
         ({"cpu": {"file": "../made-up.tflite", "sha256": "0" * 64}}, "cpu.file"),
         ({"cpu": {"file": "/etc/made-up.tflite", "sha256": "0" * 64}}, "cpu.file"),
         ({"cpu": {"file": "..\\made-up.tflite", "sha256": "0" * 64}}, "cpu.file"),
@@ -173,6 +178,14 @@ def test_a_wrong_manifest_is_refused(tmp_path: Path, changes: dict[str, Any], wh
 
     assert message.startswith(f"is wrong at {where}: ")
     assert message.endswith(". Use the one that came with the model.")
+
+
+@pytest.mark.parametrize(("width", "height", "fill"), [(32, 4096, 0), (4096, 32, 255)])
+def test_the_ends_of_a_range_are_allowed(tmp_path: Path, width: int, height: int, fill: int) -> None:
+    """The smallest and the largest input, black and white padding."""
+    manifest = load_manifest(save(tmp_path, input={"width": width, "height": height, "fill": fill}))
+
+    assert (manifest.input.width, manifest.input.height, manifest.input.fill) == (width, height, fill)
 
 
 @pytest.mark.parametrize(
@@ -260,6 +273,16 @@ def test_a_missing_model_is_refused(tmp_path: Path) -> None:
         read_model(path, load_manifest(path).cpu)
 
     assert str(caught.value) == f"Model {model} cannot be read: No such file or directory. Reinstall pi-mask."
+
+
+def test_a_wheel_has_its_models_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a checkout they lie beside the package, in an installed one within it."""
+    package = tmp_path / "pi_mask"
+    monkeypatch.setattr(module, "__file__", str(package / "manifest.py"))
+    in_a_checkout = models_dir()
+    (package / "models").mkdir(parents=True)
+
+    assert (in_a_checkout, models_dir()) == (tmp_path / "models", package / "models")
 
 
 @pytest.fixture
