@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -85,6 +87,28 @@ def test_the_end_waits_for_a_short_time_only(pipe: Pipe, monkeypatch: pytest.Mon
         writer.close()
 
     assert str(caught.value) == STOPPED
+
+
+STUCK = """
+import sys
+from pi_mask.commands import line_writer
+line_writer.PATIENCE_S = 0.01
+writer = line_writer.LineWriter(sys.stdout)
+writer.say(100_000 * "x")
+try:
+    writer.close()
+except line_writer.OutputError:
+    sys.exit(7)
+"""
+
+
+def test_a_program_ends_though_nobody_reads() -> None:
+    """Its last write is stuck for good, and its exit code is its own."""
+    with subprocess.Popen([sys.executable, "-c", STUCK], stdout=subprocess.PIPE) as program:
+        try:
+            assert program.wait(60) == 7
+        finally:
+            program.kill()
 
 
 def test_a_reader_who_has_gone_is_a_broken_pipe(pipe: Pipe) -> None:
