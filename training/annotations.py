@@ -93,7 +93,7 @@ def read_annotations(path: Path) -> list[AnnotatedImage]:
     content = read_json(path)
     try:
         return _parse(path, content)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(
             f"{path} is no COCO detection file of this form ({type(error).__name__}: {error}). "
             "Import it: python -m training.importers coco --help."
