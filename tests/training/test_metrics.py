@@ -165,6 +165,22 @@ def test_precision_is_told_by_size() -> None:
     assert {row["AP50_incorrect"] for row in table.values()} == {None}
 
 
+def test_a_false_box_counts_by_its_own_shorter_side() -> None:
+    """A surer box on nobody, narrow and high, halves the precision of small faces, not that of large ones."""
+    small, large = ((0, 0, 20, 40), MASKED), ((100, 0, 140, 40), MASKED)
+    nobody = detection((200, 200, 220, 300), MASKED, 0.99)
+    found = [nobody, *(detection(box, label) for box, label in (small, large))]
+
+    table = by_size(precisions([picture(small, large)], [found]))
+
+    assert [row["AP50_with_mask"] for row in table.values()] == [
+        pytest.approx(0.5),
+        pytest.approx(1),
+        None,
+        None,
+    ]
+
+
 def test_a_curve_falls_to_zero_where_recall_ends() -> None:
     """One of two faces found: precision 1 up to recall 0.5, then 0; AP is the curve's mean."""
     faces = [((10, 10, 50, 60), MASKED), ((100, 10, 140, 60), MASKED)]
