@@ -97,7 +97,8 @@ def near_duplicates(prints: Sequence[Fingerprint]) -> list[Pair]:
     signs = np.stack([each.signs for each in prints])
     mirrored = np.stack([each.mirrored for each in prints])
     pairs = []
-    for is_mirrored, others in ((False, signs), (True, mirrored)):
+    # A picture that is its own mirror image is both: the later one, not mirrored, is what counts.
+    for is_mirrored, others in ((True, mirrored), (False, signs)):
         for first, second, distance in _near(signs, others):
             difference = _difference(prints[first].thumbnail, prints[second].thumbnail, is_mirrored)
             pairs.append(Pair(first, second, distance, difference, is_mirrored))

@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from tests.training.checks.scenes import scene
-from training.checks.near_duplicates import MAX_DISTANCE, connected, fingerprint, near_duplicates
+from training.checks.near_duplicates import (
+    MAX_DISTANCE,
+    Fingerprint,
+    connected,
+    fingerprint,
+    near_duplicates,
+)
 
 if TYPE_CHECKING:
     from pi_mask.types import Image
@@ -56,6 +62,43 @@ def test_a_changed_copy_is_found(change: str, is_mirrored: bool) -> None:
 
     assert [(pair.first, pair.second, pair.is_mirrored) for pair in pairs] == [(3, 12, is_mirrored)]
     assert change != "the same" or (pairs[0].distance, pairs[0].difference) == (0, pytest.approx(0, abs=1e-5))
+
+
+@pytest.mark.parametrize("half", [scene(3), np.full((120, 160, 3), 200, np.uint8)], ids=["a scene", "flat"])
+def test_a_symmetric_picture_has_copies_that_are_identical(half: Image) -> None:
+    """A copy of a picture that is its own mirror image is the very same, not a mirrored one."""
+    image = np.concatenate([half, half[:, ::-1]], axis=1)
+
+    (pair,) = near_duplicates([fingerprint(image), fingerprint(image)])
+
+    assert (pair.is_identical, pair.is_mirrored) == (True, False)
+
+
+def test_the_better_of_two_likenesses_counts() -> None:
+    """A mirrored copy of a nearly symmetric picture is a mirrored one, though it is alike as it stands."""
+    image = np.concatenate([scene(3), scene(3)[:, ::-1]], axis=1)
+    image[40:60, 20:40] = 255
+
+    (pair,) = near_duplicates([fingerprint(image), fingerprint(np.ascontiguousarray(image[:, ::-1]))])
+
+    assert (pair.is_mirrored, pair.difference) == (True, pytest.approx(0, abs=1e-5))
+
+
+@pytest.mark.parametrize(
+    ("distance", "difference", "is_found"),
+    [(60, 0.27, True), (61, 0.0, False), (31, 0.29, False), (30, 0.59, True), (30, 0.61, False)],
+)
+def test_how_far_two_pictures_may_differ(distance: int, difference: float, is_found: bool) -> None:
+    """By 60 of 256 bits and 0.28 of the thumbnails' deviation, or by 30 bits and 0.6."""
+    one = fingerprint(scene(3))
+    flips = np.where(np.arange(256) < distance, -1, 1).astype(np.float32)
+    other = Fingerprint(one.signs * flips, -one.signs, one.thumbnail + np.float32(difference))
+
+    found = near_duplicates([one, other])
+
+    assert [(pair.distance, round(pair.difference, 4)) for pair in found] == [
+        (distance, difference)
+    ] * is_found
 
 
 def test_flat_backgrounds_alone_are_no_copy() -> None:
