@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pi_mask.types import MaskLabel
+from pi_mask.types import BoundingBox, MaskLabel
 from tests.training.checks.scenes import annotated, face
-from training.annotations import AnnotatedImage
+from training.annotations import AnnotatedImage, Face
 from training.checks.dividing import divide
 from training.checks.near_duplicates import Pair
 
@@ -103,3 +103,23 @@ def test_many_small_sources_and_few_pictures_are_divided_too(large: int, small: 
     assert found["large"] == pytest.approx(0.1 * large, abs=2)
     assert found["small"] == pytest.approx(0.1 * 4 * small, abs=3)
     assert found.total() >= 1
+
+
+def test_a_label_that_is_rare_in_every_source_is_divided_too() -> None:
+    """Twenty faces in as many sources are none too few for one or three of them to be measured on."""
+    images = [
+        annotated(
+            f"{source}-{number}.jpg",
+            face(MaskLabel.INCORRECT if source < 20 and number == 0 else MaskLabel.WITH_MASK),
+            Face(BoundingBox(0, 0, 9, 9), None),
+            source=str(source),
+        )
+        for source in range(60)
+        for number in range(4)
+    ]
+
+    for seed in range(20):
+        chosen = divide(images, [], 0.1, seed)
+
+        small = [image for image, is_chosen in zip(images, chosen, strict=True) if is_chosen]
+        assert 1 <= sum(image.faces[0].label is MaskLabel.INCORRECT for image in small) <= 3
