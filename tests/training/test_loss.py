@@ -156,6 +156,18 @@ def test_a_large_face_is_learnt_by_the_cells_around_its_middle() -> None:
     assert float((centres - SIDE / 2).abs().max()) < 32
 
 
+def test_a_face_is_learnt_where_it_is() -> None:
+    """Off the picture's middle, too, its nine cells are those of its own level around its own middle."""
+    made = maps()
+
+    made.loss(targets([Face((3, 29, 35, 61))]))
+
+    learning = made.box_gradients()[0].abs().sum(-1) > 0
+    centres = DetectionLoss(SIDE, SIDE).centres[learning]
+    assert centres.tolist() == [[x, y] for y in (36, 44, 52) for x in (12, 20, 28)]
+    assert int(learning[64:].sum()) == 0  # the first 64 cells are those of stride 8
+
+
 def test_a_face_between_the_centres_is_not_lost() -> None:
     """A face too small to hold a cell's centre is learnt by the finest level's cells around it."""
     made = maps()
