@@ -79,6 +79,8 @@ def test_chosen_anchors_suit_their_faces_better_than_the_default_ones() -> None:
     assert (perfect.mean_iou, perfect.recall, perfect.within_ratio) == (1, 1, 1)
     far = fit(np.array([[10.0, 10.0], [2.0, 10.0]]), (((10.0, 10.0),),))
     assert (far.mean_iou, far.recall, far.within_ratio) == (pytest.approx(0.6), 0.5, 0.5)
+    by_half = fit(np.array([[10.0, 19.0], [10.0, 21.0]]), (((10.0, 10.0),),))
+    assert (by_half.recall, by_half.within_ratio) == (0.5, 1)
 
 
 def test_the_file_goes_from_the_faces_to_the_manifest(tmp_path: Path) -> None:
@@ -113,7 +115,7 @@ def test_the_seed_decides() -> None:
         ([image(frame=(10, 10))], "No face in the annotations"),
         ([image((10, 10), frame=(0, 0))], r"a\.jpg has no width and height"),
         ([image((4, 4))], "0 faces of 6 pixels and more are too few"),
-        ([image((11, 11), (11, 11), (11, 11))], "Too few faces of different sizes reach 6 pixels of 320"),
+        ([image((12, 14), (12, 14))], "Too few faces of different sizes reach 6 pixels of 320"),
     ],
 )
 def test_what_cannot_be_chosen_from(images: list[AnnotatedImage], message: str) -> None:

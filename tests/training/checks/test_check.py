@@ -90,6 +90,48 @@ def test_boxes_that_cannot_be_right_are_found(tmp_path: Path, kind: str) -> None
     assert outcome.code == (0 if kind == "box of an odd shape" else 1)
 
 
+def test_a_picture_that_cannot_be_read_leaves_the_others_their_names(tmp_path: Path) -> None:
+    """The copies behind it in the list are the ones that are named."""
+    for name in ("b.jpg", "c.jpg"):
+        save(tmp_path, name, scene(1))
+    save(tmp_path, "a.jpg", scene(2)).write_bytes(b"")
+
+    outcome = run(coco(tmp_path, "train.json", *(annotated(name) for name in ("a.jpg", "b.jpg", "c.jpg"))))
+
+    assert outcome.findings == [
+        ("unreadable picture", ["train.json: a.jpg"]),
+        ("near-duplicates in different groups", ["train.json: b.jpg", "train.json: c.jpg"]),
+    ]
+
+
+def test_a_file_without_sizes_is_compared_by_its_pictures(tmp_path: Path) -> None:
+    """A COCO file need not state width and height: boxes and copies are judged by the pictures' own."""
+    for name in ("a.jpg", "b.jpg"):
+        save(tmp_path, name, scene(1))
+    labels = {"a.jpg": MaskLabel.WITH_MASK, "b.jpg": MaskLabel.INCORRECT}
+    images = [annotated(name, face(label), group="g", size=(0, 0)) for name, label in labels.items()]
+
+    assert run(coco(tmp_path, "train.json", *images)).findings == [
+        ("same picture twice in a group", ["train.json: a.jpg", "train.json: b.jpg"]),
+        ("copies differ in a label", ["train.json: a.jpg", "train.json: b.jpg"]),
+    ]
+
+
+def test_each_file_is_counted_by_itself(tmp_path: Path) -> None:
+    """Two parts have their own numbers of pictures and faces."""
+    for index in range(3):
+        save(tmp_path, f"{index}.jpg", scene(index))
+    train = coco(tmp_path, "train.json", annotated("0.jpg", FACE), annotated("1.jpg", FACE))
+    val = coco(tmp_path, "val.json", annotated("2.jpg"))
+
+    files = run(train, val).report["files"]
+
+    assert {name: (counts["pictures"], counts["faces"]["with_mask"]) for name, counts in files.items()} == {
+        "train.json": (2, 2),
+        "val.json": (1, 0),
+    }
+
+
 def test_the_edge_and_rounding_are_no_error(tmp_path: Path) -> None:
     """A box that ends at the edge, or a pixel beyond, is right."""
     save(tmp_path, "a.jpg", scene(1))
