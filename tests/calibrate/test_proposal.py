@@ -68,13 +68,18 @@ def test_what_is_proposed_does_better_where_the_door_was_wrong() -> None:
 
 def test_pixels_are_those_of_the_settings() -> None:
     """Where the processor halves the frames, the smallest face is named in the camera's own pixels."""
-    halved = InForce(NOW.settings, DOOR, camera_px=2.0)
+    halved = propose(visit(), InForce(NOW.settings, DOOR, camera_px=2.0), COSTS)
+    as_they_are = propose(visit(), NOW, COSTS)
 
-    proposal = propose(visit(), halved, COSTS)
+    assert halved.settings.policy.min_face_px == 80.0
+    assert [each.proposed for each in halved.steps] == [each.proposed for each in as_they_are.steps]
 
-    assert proposal.settings.policy.min_face_px == 80.0
-    by_name = {result.collected.step.name: result for result in proposal.steps}
-    assert by_name["mask_far"].proposed.shares[Shown.GREEN].share > 0.9
+
+def test_the_smallest_face_is_rounded_downwards() -> None:
+    """Who stands where the person did is not left out for a fraction of a pixel."""
+    scaled = InForce(NOW.settings, DOOR, camera_px=1.04)
+
+    assert propose(visit(), scaled, COSTS).settings.policy.min_face_px == 41.0  # of 41.6
 
 
 def test_a_smallest_score_for_all_gives_way_to_thresholds() -> None:
