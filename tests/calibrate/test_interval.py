@@ -68,6 +68,15 @@ def test_the_same_again_lies_within_in_19_of_20_cases(total: int, share: float) 
     assert inside >= 0.95
 
 
+@pytest.mark.parametrize(("hits", "total"), [(0, 1), (0, 20), (3, 20), (10, 20), (20, 20)])
+def test_the_same_again_is_a_share(hits: int, total: int) -> None:
+    """Its bounds lie between none and all, around the share, and mirror those of the looks that missed."""
+    low, high = again(hits, total)
+
+    assert 0 <= low <= hits / total <= high <= 1
+    assert again(total - hits, total) == pytest.approx((1 - high, 1 - low))
+
+
 def test_fractions_of_looks_never_narrow_the_bounds() -> None:
     """Half a hit counts as none for the lower bound, as one for the upper; under one look is nothing."""
     assert again(0.5, 20.0) == (again(0, 20)[0], again(1, 20)[1])
