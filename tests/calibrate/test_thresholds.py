@@ -148,6 +148,21 @@ def test_frames_that_waver_are_worth_no_more_than_their_clips_allow() -> None:
     assert independent_looks(four, HALVES) == pytest.approx(4.0, abs=0.5)
 
 
+def test_what_is_expected_is_expected_of_new_clips() -> None:
+    """One of four clips that shows green where the others do not is what the next one may be like."""
+    fooling, clear = [(0.6, 0.05, 0.4)] * 30, [(0.02, 0.02, 0.97)] * 30
+    clips = np.repeat([0, 1, 2, 3], [30, 10, 10, 10])
+    steps = [
+        looks(Truth.MASKED, (0.95, 0.03, 0.1), repeat=20),
+        Looks(Truth.STOPPED, np.array(fooling + clear), clips),
+    ]
+
+    choice = choose(steps, HALVES, Costs())
+
+    assert Answer.WRONG_GREEN not in answers_to(steps[1], choice.thresholds)
+    assert choice.wrong_green.share == 0.5
+
+
 def made_up(seed: int, units: int, per_unit: int = 2) -> list[Looks]:
     """Looks with the same overlap between masks, wrong masks and bare faces; those of one unit are alike."""
     random = np.random.default_rng(seed)
