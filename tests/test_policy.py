@@ -184,6 +184,23 @@ def test_red_is_held_for_as_long_as_set() -> None:
     assert verdicts(recording, policy)[3:] == [Verdict.NO_MASK] * 4 + [CHECKING] * 2
 
 
+def test_red_is_held_as_long_for_who_becomes_unsure() -> None:
+    """Looks that speak for neither, while the person is seen, end red after hold_red_s."""
+    recording = film([[face(one)] for one in [BARE] * 12 + [MASKED, MASKED, BARE] * 8], fps=8)
+
+    at_once, held = (verdicts(recording, PolicySettings(hold_red_s=hold)) for hold in (0.0, 0.75))
+
+    assert changes(held) == changes(at_once) == [IDLE, CHECKING, Verdict.NO_MASK, CHECKING]
+    assert held.count(Verdict.NO_MASK) == at_once.count(Verdict.NO_MASK) + 6
+
+
+def test_green_is_not_held_for_who_is_seen() -> None:
+    """The look by which fewer than half see a mask ends green, though red is not sure yet."""
+    recording = film([[face(one)] for one in [MASKED] * 12 + [BARE] * 7], fps=8)
+
+    assert verdicts(recording, PolicySettings(red_share=0.9))[-2:] == [MASK, CHECKING]
+
+
 @pytest.mark.parametrize(("label", "shown"), [(MASKED, MASK), (BARE, Verdict.NO_MASK)])
 def test_a_shown_verdict_needs_less_to_stay(label: MaskLabel, shown: Verdict) -> None:
     """A mixture that is too unsure to start a verdict keeps the one that is shown (hysteresis)."""
