@@ -115,6 +115,13 @@ def test_the_best_pair_comes_first() -> None:
     assert [(track.id, track.last_seen) for track in tracks] == [(1, 0.0), (2, 0.1)]
 
 
+def test_the_nearest_pair_comes_first_without_overlap() -> None:
+    """Between two tracks that a face has left behind it goes to the nearer one, whichever is older."""
+    tracks = replay(new_tracker(), [(0.0, [face(100), face(196)]), (0.1, [face(150)])])[-1]
+
+    assert [(track.id, track.last_seen) for track in tracks] == [(1, 0.0), (2, 0.1)]
+
+
 def test_a_face_that_moves_far_between_slow_frames_is_followed() -> None:
     """At 3 frames a second a face that shifts by 0.65 of its size is still the same."""
     assert face(100).box.iou(face(152).box) < 0.3
