@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SMOOTH_FPS: Final = 5.0
 """Three votes then take 0.6 s, within the second that a door has."""
 _RUNS: Final = 3
+_SMALLEST: Final = "nano_320"
 
 NO_RUNTIME = Symptom(
     "runtime-unusable",
@@ -56,27 +57,26 @@ SLOW = Symptom(
     "model-slow",
     Status.WARNING,
     "The model takes {ms:.0f} ms a picture on the CPU: {fps:.1f} a second.",
-    'Choose model.name = "nano_320" (half the time), raise model.threads, cool the Pi, or add a Coral.',
+    "Raise model.threads, cool the Pi, or add a Coral.{smaller}",
 )
 TOO_SLOW = Symptom(
     "model-too-slow",
     Status.FAULT,
     "The model takes {ms:.0f} ms a picture on the CPU: nobody is followed below {least:.2f} a second.",
-    'Choose model.name = "nano_320", add a Coral, use a faster Pi, or raise tracker.max_age_s.',
+    "Add a Coral, use a faster Pi, or raise tracker.max_age_s.{smaller}",
 )
 NO_VERDICT = Symptom(
     "model-no-verdict",
     Status.FAULT,
     "The model takes {ms:.0f} ms a picture on the CPU: {window_s:g} s never hold the {votes} looks of a "
     "verdict.",
-    'Choose model.name = "nano_320", add a Coral, use a faster Pi, raise policy.vote_window_s, or lower '
-    "policy.min_votes.",
+    "Add a Coral, use a faster Pi, raise policy.vote_window_s, or lower policy.min_votes.{smaller}",
 )
 SLOW_SPARE = Symptom(
     "model-slow-spare",
     Status.WARNING,
     "The model takes {ms:.0f} ms a picture on the CPU: while the Coral is away, no verdict is reached.",
-    'Choose model.name = "nano_320", or use a faster Pi.',
+    "Use a faster Pi.{smaller}",
 )
 
 
@@ -159,16 +159,17 @@ def judge_speed(ms: float, settings: Settings, *, is_spare: bool = False) -> Ite
     least, fps, policy = 1 / settings.tracker.max_age_s, 1000 / ms, settings.policy
     if settings.model.accelerator == "edgetpu":
         return
+    smaller = "" if settings.model.name == _SMALLEST else f' Or try model.name = "{_SMALLEST}".'
     has_enough_looks = policy.most_looks(fps) >= policy.min_votes
     if is_spare:
         if fps < least or not has_enough_looks:
-            yield SLOW_SPARE.found(ms=ms)
+            yield SLOW_SPARE.found(ms=ms, smaller=smaller)
     elif fps < least:
-        yield TOO_SLOW.found(ms=ms, least=least)
+        yield TOO_SLOW.found(ms=ms, least=least, smaller=smaller)
     elif not has_enough_looks:
-        yield NO_VERDICT.found(ms=ms, window_s=policy.vote_window_s, votes=policy.min_votes)
+        yield NO_VERDICT.found(ms=ms, window_s=policy.vote_window_s, votes=policy.min_votes, smaller=smaller)
     elif fps < SMOOTH_FPS:
-        yield SLOW.found(ms=ms, fps=fps)
+        yield SLOW.found(ms=ms, fps=fps, smaller=smaller)
 
 
 def _inference_ms(detector: Detector, settings: Settings) -> float:

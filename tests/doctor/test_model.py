@@ -174,6 +174,18 @@ def test_a_slow_cpu_is_judged_by_what_tracker_and_policy_bear(
     assert found(judge_speed(ms, settings)) == expected
 
 
+@pytest.mark.parametrize(("ms", "is_spare"), [(300.0, False), (799.0, False), (900.0, False), (900.0, True)])
+def test_the_smallest_model_is_advised_where_it_is_not_the_one(ms: float, is_spare: bool) -> None:
+    """Whoever has it already is not told to choose it."""
+    small = Settings(model=ModelSettings(name="nano_320"))
+
+    (default,), (smallest,) = (
+        list(judge_speed(ms, settings, is_spare=is_spare)) for settings in (Settings(), small)
+    )
+
+    assert default.advice == f'{smallest.advice} Or try model.name = "nano_320".'
+
+
 @pytest.mark.parametrize(("ms", "is_short"), [(500.0, False), (749.0, False), (751.0, True), (2000.0, True)])
 def test_a_slow_cpu_beside_a_coral_is_no_fault_of_the_door(ms: float, is_short: bool) -> None:
     """It stands in only: one on which no verdict is reached is a warning, a merely slow one nothing."""
