@@ -106,6 +106,9 @@ write_config() {
 	try "The configuration could not be written. Run this again." \
 		"$ROOT$BASE/venv/bin/pi-mask" config init "$ROOT$CONFIG"
 	if [ -n "$THREADS" ]; then run sed -i "s/^threads = .*/threads = $THREADS/" "$ROOT$CONFIG"; fi
+	if ! wants_compiled; then # "auto" would show the amber sign of a lost Edge TPU for ever
+		run sed -i 's/^accelerator = "auto"$/accelerator = "cpu"/' "$ROOT$CONFIG"
+	fi
 	if needs_small_model; then
 		step "Model: nano_320, because this board's CPU runs it ([model] name in $CONFIG)"
 		run sed -i 's/^name = ""$/name = "nano_320"/' "$ROOT$CONFIG"

@@ -56,7 +56,7 @@ esac
 """
 PI_MASK = r"""
 case "$1 ${2-}" in
-"config init") printf '[model]\nname = ""\nthreads = 2\n' >"$3" ;;
+"config init") printf '[model]\nname = ""\naccelerator = "auto"\nthreads = 2\n' >"$3" ;;
 "--version "*) echo "pi-mask, version 0" ;;
 "doctor ") echo "doctor: all fine" ;;
 esac

@@ -7,8 +7,9 @@ import pytest
 from tests.install.stand_ins import OLD_CPU, Computer
 
 COMPILED = '{\n  "edgetpu": {"file": "x", "sha256": "y"}\n}\n'
-DEFAULT = '[model]\nname = ""\nthreads = 2\n'
-SMALL = '[model]\nname = "nano_320"\nthreads = 2\n'
+DEFAULT = '[model]\nname = ""\naccelerator = "auto"\nthreads = 2\n'
+SMALL = DEFAULT.replace('""', '"nano_320"')
+SMALL_ON_CPU = SMALL.replace("auto", "cpu")
 
 
 def configuration(computer: Computer) -> str:
@@ -109,7 +110,7 @@ def test_a_small_pi_gets_one_thread_and_advice(computer: Computer, codename: str
     said = computer.install()
 
     assert advice in said
-    assert configuration(computer) == '[model]\nname = "nano_320"\nthreads = 1\n'
+    assert configuration(computer) == SMALL.replace("threads = 2", "threads = 1")
 
 
 def test_a_small_pi_with_enough_swap_is_not_nagged(computer: Computer) -> None:
@@ -137,19 +138,19 @@ def test_a_new_cpu_keeps_the_default_model(computer: Computer) -> None:
 
 
 def test_32_bits_never_use_the_dot_products(computer: Computer) -> None:
-    """The 32-bit runtime is of 2023: it gets the small model on any board."""
+    """Its runtime is of 2023 and has no driver: any board gets the small model, and looks for no Coral."""
     computer.set(architecture="armhf")
     computer.has_cpu("half thumb neon asimddp")
 
     computer.install()
 
-    assert configuration(computer) == SMALL
+    assert configuration(computer) == SMALL_ON_CPU
 
 
 def test_without_coral_a_compiled_model_is_no_reason_for_the_large_one(computer: Computer) -> None:
-    """Whoever says --no-coral has the CPU run the model."""
+    """Whoever says --no-coral has the CPU run the model, and sees no amber sign of a Coral that is lost."""
     compile_models(computer)
 
     computer.install("--no-coral")
 
-    assert configuration(computer) == SMALL
+    assert configuration(computer) == SMALL_ON_CPU
