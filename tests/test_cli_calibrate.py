@@ -15,7 +15,7 @@ import pytest
 
 from pi_mask import build
 from pi_mask.calibrate.steps import STEP_NAMES
-from pi_mask.commands.watching import ending_on_signals
+from pi_mask.commands.signals import ending_on_signals
 from pi_mask.manifest import find_manifest
 from pi_mask.output import VideoWriter
 from pi_mask.testing import RecordingIndicator, ScriptedCamera

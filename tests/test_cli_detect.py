@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -209,21 +210,26 @@ def test_output_that_is_a_file_is_refused(invoke: Invoke, model: Path, tmp_path:
     assert (tmp_path / "out").read_text() == "mine"
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_leaves_a_video_that_plays(
-    invoke: Invoke, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    invoke: Invoke, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
-    """Ctrl-C in the middle of a video: code 130, and what was done until then can be played."""
+    """Ctrl-C or a shutdown in the middle of a video: what was done until then plays, no half file is left."""
     video = save_video(tmp_path / "film.mp4", *[(BARE,)] * 9)
     read = FilesCamera.read
 
     def interrupted(camera: FilesCamera) -> Frame | None:
         frame = read(camera)
         if frame is not None and frame.index == 4:
-            raise KeyboardInterrupt
+            signal.raise_signal(number)
         return frame
 
     monkeypatch.setattr(FilesCamera, "read", interrupted)
-    outcome = invoke("detect", video, "--model", model, "--output", tmp_path / "out")
+    before = signal.signal(signal.SIGTERM, lambda *_: pytest.fail("Nobody handles the signal"))
+    try:
+        outcome = invoke("detect", video, "--model", model, "--output", tmp_path / "out")
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
     assert (outcome.code, len(outcome.lines), outcome.err.strip()) == (130, 4, "Error: Interrupted.")
     assert frames_of(tmp_path / "out" / "film.mp4") == [(128, 128)] * 4

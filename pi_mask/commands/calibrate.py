@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pi_mask.commands.options import FiniteRange, Given, json_option
+from pi_mask.commands.signals import ending_on_signals
 from pi_mask.commands.streams import configure_logging, is_somebody_there, progress, say, tell
 from pi_mask.commands.watching import (
     AtDoor,
     DoorOptions,
     door_options,
-    ending_on_signals,
     open_camera_and_lamps,
     open_collecting,
 )

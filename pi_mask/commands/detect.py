@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pi_mask.commands.options import Given, check_exists, json_option, settings_options
+from pi_mask.commands.signals import ending_on_signals
 from pi_mask.commands.streams import clear_line, configure_logging, is_on_terminal, progress, say, tell
 from pi_mask.errors import InputError
 
@@ -49,6 +50,7 @@ def detect(given: Given, paths: tuple[Path, ...], output: Path | None, *, as_jso
 
     settings = given.load_model()
     with ExitStack() as stack:
+        stack.enter_context(ending_on_signals())
         camera = stack.enter_context(closing(FilesCamera(paths)))
         copies = stack.enter_context(AnnotatedFiles(output, paths)) if output else None
         detector = stack.enter_context(open_detector(settings)).detector
