@@ -9,6 +9,8 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pi_mask.settings import Settings, render_toml
+
 SOURCE = Path(__file__).parents[2]
 GENUINE = "the genuine driver"
 PINS = {
@@ -56,7 +58,7 @@ esac
 """
 PI_MASK = r"""
 case "$1 ${2-}" in
-"config init") printf '[model]\nname = ""\naccelerator = "auto"\nthreads = 2\n' >"$3" ;;
+"config init") cp "$FAKE_STATE/config.toml" "$3" ;;
 "--version "*) echo "pi-mask, version 0" ;;
 "doctor ") echo "doctor: all fine" ;;
 esac
@@ -148,6 +150,7 @@ class Computer:
             python_version="3.11", driver=GENUINE, calls="", fail_at="", manifest="", accounts="group video"
         )
         (self.state / "manifest.json").write_text('{\n  "edgetpu": null\n}\n')
+        (self.state / "config.toml").write_text(render_toml(Settings()))  # what the real command writes
         self.is_board("Raspberry Pi 4 Model B Rev 1.5")
         self.has_os("bookworm")
         self.has_memory(3800, 100)

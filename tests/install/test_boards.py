@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from pi_mask.settings import ModelSettings, Settings, load_settings
 from tests.install.stand_ins import OLD_CPU, Computer
 
 COMPILED = '{\n  "edgetpu": {"file": "x", "sha256": "y"}\n}\n'
-DEFAULT = '[model]\nname = ""\naccelerator = "auto"\nthreads = 2\n'
-SMALL = DEFAULT.replace('""', '"nano_320"')
-SMALL_ON_CPU = SMALL.replace("auto", "cpu")
+SMALL = "nano_320"
 
 
-def configuration(computer: Computer) -> str:
-    """What the installer has left for the service."""
-    return (computer.root / "etc/pi-mask/config.toml").read_text()
+def model_settings(computer: Computer) -> ModelSettings:
+    """What the installer has left for the service under [model]; it changes nothing else."""
+    settings = load_settings({}, config=computer.root / "etc/pi-mask/config.toml", environ={}).settings
+    assert settings == Settings(model=settings.model)
+    return settings.model
 
 
 def compile_models(computer: Computer) -> None:
@@ -52,7 +53,7 @@ def test_a_compiled_model_is_not_missed(computer: Computer) -> None:
 
     said = computer.install()
 
-    assert configuration(computer) == DEFAULT
+    assert model_settings(computer) == ModelSettings()
     assert "  model                compiled for the Edge TPU; the CPU's stands in" in said
     assert "no compiled Edge TPU model" not in said
 
@@ -110,7 +111,7 @@ def test_a_small_pi_gets_one_thread_and_advice(computer: Computer, codename: str
     said = computer.install()
 
     assert advice in said
-    assert configuration(computer) == SMALL.replace("threads = 2", "threads = 1")
+    assert model_settings(computer) == ModelSettings(name=SMALL, threads=1)
 
 
 def test_a_small_pi_with_enough_swap_is_not_nagged(computer: Computer) -> None:
@@ -124,7 +125,7 @@ def test_an_old_cpu_gets_the_small_model(computer: Computer) -> None:
     """Without a compiled model a Pi 4 is given the one for boards without a Coral, and its owner is told."""
     said = computer.install()
 
-    assert configuration(computer) == SMALL
+    assert model_settings(computer) == ModelSettings(name=SMALL)
     assert "nano_320, because this board's CPU runs it" in said
 
 
@@ -134,7 +135,7 @@ def test_a_new_cpu_keeps_the_default_model(computer: Computer) -> None:
 
     computer.install()
 
-    assert configuration(computer) == DEFAULT
+    assert model_settings(computer) == ModelSettings()
 
 
 def test_32_bits_never_use_the_dot_products(computer: Computer) -> None:
@@ -144,7 +145,7 @@ def test_32_bits_never_use_the_dot_products(computer: Computer) -> None:
 
     computer.install()
 
-    assert configuration(computer) == SMALL_ON_CPU
+    assert model_settings(computer) == ModelSettings(name=SMALL, accelerator="cpu")
 
 
 def test_without_coral_a_compiled_model_is_no_reason_for_the_large_one(computer: Computer) -> None:
@@ -153,4 +154,4 @@ def test_without_coral_a_compiled_model_is_no_reason_for_the_large_one(computer:
 
     computer.install("--no-coral")
 
-    assert configuration(computer) == SMALL_ON_CPU
+    assert model_settings(computer) == ModelSettings(name=SMALL, accelerator="cpu")
