@@ -162,18 +162,34 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 def _precision(metrics: Mapping[str, Any]) -> list[str]:
     names = (*_COLUMNS, "mAP")
-    kinds = {"int8": "int8", "float": "float32 parent"}
+    marked = metrics.get("marked", {})
+    kinds = {
+        "int8": metrics,
+        "float32 parent": {"int8": metrics.get("float")},
+        "int8, those left out": marked,
+    }
     rows = [
-        (title, *(_figure(metrics[kind].get(name)) for name in names))
-        for kind, title in kinds.items()
-        if kind in metrics
+        (title, *(_figure(kind["int8"].get(name)) for name in names))
+        for title, kind in kinds.items()
+        if kind.get("int8")
     ]
     return [
         f"Validation: {metrics['data']['pictures']} pictures, COCO average precision; faces with a shorter "
-        "side below 16 px are ignored.",
+        f"side below 16 px are ignored.{_unannotated(marked)}",
         "",
         *_table(("", *names), rows),
     ]
+
+
+def _unannotated(marked: Mapping[str, Any]) -> str:
+    """What the last row of precisions leaves out, and what it makes of the boxes on nobody."""
+    if not marked:
+        return ""
+    return (
+        f" {marked['regions']} larger ones that nobody annotated, as another face detector finds them "
+        "(training.unlabelled), count as background in the first rows and are left out in the last, where "
+        f"{marked['large_false_boxes']['per_picture']:.3f} boxes a picture of at least 24 px lie on nobody."
+    )
 
 
 def _sizes(metrics: Mapping[str, Any]) -> list[str]:

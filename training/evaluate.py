@@ -4,10 +4,11 @@
         --checkpoint training/runs/ssd/last.ckpt
 
 The int8 file runs through pi_mask's own Detector; the float parent runs through the same one. Nothing is
-tuned here. Curves and pictures go to ``docs/evaluation/NAME``, those of a model that is not in ``models`` to
-``evaluation/NAME`` beside it. What is not measured this time, for want of a checkpoint or because an option
-says so, stays in the manifest if it was measured on the same pictures; a latency stays as a whole or not at
-all, for a ratio to float32 is that of one machine.
+tuned here. ``--marked`` also measures what faces that nobody annotated cost. Curves and pictures go to
+``docs/evaluation/NAME``, those of a model that is not in ``models`` to ``evaluation/NAME`` beside it. What is
+not measured this time, for want of a checkpoint or because an option says so, stays in the manifest if it was
+measured on the same pictures; a latency stays as a whole or not at all, for a ratio to float32 is that of one
+machine.
 """
 
 from __future__ import annotations
@@ -33,7 +34,15 @@ from training.door_view import door_view
 from training.float_parent import float_file
 from training.latency import against_float, stages
 from training.manifests import manifest_json, write_whole
-from training.metrics import average_precision, by_size, curves, detect_all, precisions, summarise
+from training.metrics import (
+    MIN_SIDE_PX,
+    average_precision,
+    by_size,
+    curves,
+    detect_all,
+    precisions,
+    summarise,
+)
 from training.plots import draw_confusion, draw_curves
 from training.provenance import provenance
 from training.stress import stress_table
@@ -43,7 +52,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pi_mask.detector import Detector
-    from pi_mask.types import Image
+    from pi_mask.types import Detection, Image
 
 _SHIPPED = Path("models"), Path("docs/evaluation")
 
@@ -54,10 +63,12 @@ class Config:
 
     Attributes:
         checkpoint: Of the float parent; None leaves its figures alone.
+        marked: The same pictures with more regions to ignore, from training.unlabelled; None leaves them out.
         threads: Of the int8 model; they change the speed only.
     """
 
     checkpoint: Path | None = None
+    marked: Path | None = None
     with_latency: bool = True
     with_stress: bool = True
     threads: int = 2
@@ -84,6 +95,7 @@ def evaluate(
         InputError: A picture is damaged, or the checkpoint is another network's.
     """
     parent = _parent(model, config.checkpoint) if config.checkpoint else None
+    marked = _marked(config.marked, pictures) if config.marked else None
     images = [decode_picture(picture.path) for picture in pictures]
     with open_views(model, config.threads) as views:
         low, door = views.detect_all(images)
@@ -94,6 +106,8 @@ def evaluate(
         result["float"] = _rounded(average_precision(pictures, detect_all(parent, images)))
         result["loss_points"] = round(100 * (result["float"]["mAP50"] - result["int8"]["mAP50"]), 2)
     result["door"] = door_view(pictures, door, groups)
+    if marked is not None:
+        result["marked"] = _beside_regions(marked, low, door_view(marked, door, groups))
     if config.with_latency:
         result["latency"] = _latency(model, config.checkpoint, images)
     return result | stress, precision
@@ -109,6 +123,36 @@ def _parent(model: Path, checkpoint: Path) -> Detector:
     if network.head() != manifest.head:
         raise InputError(f"{checkpoint} is not what {model} was made from: its head differs. Name that one.")
     return float_detector(network, manifest.input.width)
+
+
+def _marked(file: Path, pictures: Sequence[Picture]) -> list[Picture]:
+    """The same pictures with unannotated faces as regions to ignore.
+
+    Raises:
+        InputError: They are others, or their faces are.
+    """
+    marked = load_coco(file)
+    if list(map(_faces, marked)) != list(map(_faces, pictures)):
+        raise InputError(f"{file} is not what training.unlabelled makes of the data. Mark the data anew.")
+    return marked
+
+
+def _faces(picture: Picture) -> tuple[str, list[float], list[int]]:
+    """What marking leaves as it is."""
+    kept = picture.labels >= 0
+    return picture.path.name, picture.boxes[kept].ravel().tolist(), picture.labels[kept].tolist()
+
+
+def _beside_regions(
+    marked: Sequence[Picture], found: Sequence[Sequence[Detection]], door: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What changes where boxes on faces that nobody annotated count as neither right nor wrong."""
+    sides = [min(box[2:] - box[:2]) for p in marked for box in p.boxes[p.labels < 0]]
+    return {
+        "regions": sum(bool(side >= MIN_SIDE_PX) for side in sides),
+        "int8": _rounded(average_precision(marked, found)),
+        **{name: door[name] for name in ("false_boxes", "large_false_boxes")},
+    }
 
 
 def _latency(model: Path, checkpoint: Path | None, images: Sequence[Image]) -> dict[str, Any]:
@@ -156,6 +200,11 @@ def _kept(before: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
 @click.option("--model", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
 @click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
 @click.option("--checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--marked",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The data as training.unlabelled marks it: precision without faces that nobody annotated, too.",
+)
 @click.option("--output", type=click.Path(file_okay=False, path_type=Path), help="For curves and pictures.")
 @click.option("--latency/--no-latency", "with_latency", default=True, show_default=True)
 @click.option("--stress/--no-stress", "with_stress", default=True, show_default=True)
@@ -171,7 +220,7 @@ def main(model: Path, data: Path, output: Path | None, **options: Any) -> None: 
     pictures = load_coco(data)
     groups = [image.group or image.file_name for image in read_annotations(data)]
     measured, precision = evaluate(model, pictures, config, groups)
-    origin = provenance({}, [data])
+    origin = provenance({}, [data, *filter(None, [config.marked])])
     about = {"file": data.name, "sha256": origin["data"][data.name], "pictures": len(pictures)}
     metrics = {**_kept(manifest.metrics, about), **measured, "sizes": by_size(precision), "data": about}
     drawn = write_pictures(folder, manifest.name, metrics, precision)

@@ -161,7 +161,7 @@ def _still_true(manifest: Manifest, thresholds: Mapping[MaskLabel, float]) -> di
     """The manifest's figures, without what was measured at other thresholds than the new ones."""
     figures = dict(manifest.metrics)
     if thresholds != manifest.thresholds:
-        at_others = [figures.pop(name, None) for name in ("door", "stress")]
+        at_others = [figures.pop(name, None) for name in ("door", "marked", "stress")]
         if any(at_others):
             tell("The figures at the old thresholds are out of the manifest: run training.evaluate.")
     return figures

@@ -124,6 +124,20 @@ def test_newer_figures_get_tables_of_their_own(tmp_path: Path) -> None:
     assert "- float32 parent, 1 thread: 40.0 inference; int8 takes 0.25 of that, by turns" in lines
 
 
+def test_what_nobody_annotated_has_a_row_of_its_own(tmp_path: Path) -> None:
+    """The card says what the row leaves out; the first rows stay what they are."""
+    boxes = {name: METRICS["door"][name] for name in ("false_boxes", "large_false_boxes")}
+    figures = dict(zip(NAMES, (0.82, 0.91, 0.89, 0.66, 0.51), strict=True))
+    save(tmp_path, METRICS | {"marked": {"regions": 113, "int8": figures, **boxes}})
+
+    lines = chapter(write_card(tmp_path).read_text(), "hand-made")
+
+    assert "| int8 | 0.800 | 0.900 | 0.850 | 0.650 | 0.500 |" in lines
+    assert "| int8, those left out | 0.820 | 0.910 | 0.890 | 0.660 | 0.510 |" in lines
+    assert "are ignored. 113 larger ones that nobody annotated, as another" in lines[2]
+    assert "where 0.020 boxes a picture of at least 24 px lie on nobody." in lines[2]
+
+
 def test_no_faces_have_no_share(tmp_path: Path) -> None:
     """Where all faces are masked, nothing is known of bare ones that pass: a dash, in each table."""
     nothing = share(0, 0)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import pytest
 from click.testing import CliRunner
 
+from pi_mask.errors import InputError
 from pi_mask.manifest import load_manifest
 from pi_mask.types import MaskLabel
-from tests.training.colour_data import save_data
+from tests.training.colour_data import face, save_data
 from training.data import load_coco
 from training.evaluate import Config, evaluate, main, measure
 from training.networks.registry import Checkpoint, save_checkpoint
@@ -51,6 +53,44 @@ def test_figures_are_those_counted_by_hand(data: Path, model: Path) -> None:
     assert precision.shape == (10, 101, 3, 5)
 
 
+def mark(data: Path, picture: int, *, moved: float = 0) -> Path:
+    """The same data with a picture's first face as a region to ignore, and all faces moved by some pixels."""
+    content = json.loads(data.read_text())
+    for annotation in content["annotations"]:
+        annotation["bbox"][0] += moved
+    xmin, ymin, xmax, ymax = face(0)
+    region = {"image_id": picture, "category_id": 0, "iscrowd": 1}
+    boxes = [xmin, ymin, xmax - xmin, ymax - ymin], [100, 100, 15, 40]
+    content["annotations"] += [region | {"id": 90 + i, "bbox": box} for i, box in enumerate(boxes)]
+    path = data.parent / "marked.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_what_nobody_annotated_can_be_left_out_beside(tmp_path: Path, model: Path) -> None:
+    """The box on it is no longer false, in figures of their own; the others are what they were."""
+    data = save_data(tmp_path / "data", [((BARE,), ()), ((BARE,), (BARE,))])
+    plain = Config(with_latency=False, with_stress=False, threads=1)
+
+    figures, _ = evaluate(model, load_coco(data), replace(plain, marked=mark(data, 0)))
+
+    marked = figures.pop("marked")
+    assert figures == evaluate(model, load_coco(data), plain)[0]
+    assert figures["int8"]["AP50_without_mask"] == pytest.approx(0.5)
+    assert figures["door"]["false_boxes"]["per_picture"] == 0.5
+    assert marked["int8"]["AP50_without_mask"] == pytest.approx(1.0)
+    assert marked["false_boxes"]["per_picture"] == marked["large_false_boxes"]["per_picture"] == 0
+    assert marked["regions"] == 1
+
+
+def test_marks_of_other_annotations_are_refused(data: Path, model: Path) -> None:
+    """Figures beside each other are of the same faces, or they say nothing."""
+    config = Config(with_latency=False, with_stress=False, threads=1, marked=mark(data, 3, moved=1))
+
+    with pytest.raises(InputError, match=r"marked\.json is not what training\.unlabelled makes of the data"):
+        evaluate(model, load_coco(data), config)
+
+
 def test_the_basic_figures_need_no_files(data: Path, model: Path) -> None:
     """measure() is what other stages call: precision, door, latency with one and two threads."""
     figures = measure(model, None, load_coco(data))
@@ -70,11 +110,11 @@ def test_the_command_writes_manifest_pictures_and_card(data: Path, model: Path, 
     output = tmp_path / "out"
     options = ["--model", str(model), "--data", str(data), "--output", str(output), "--no-latency"]
 
-    result = CliRunner().invoke(main, options)
+    result = CliRunner().invoke(main, [*options, "--marked", str(mark(data, 3))])
 
     assert result.exit_code == 0, result.output
     metrics = load_manifest(manifest).metrics
-    assert set(metrics) == {"int8", "float", "door", "stress", "sizes", "data", "pictures"}
+    assert set(metrics) == {"int8", "float", "marked", "door", "stress", "sizes", "data", "pictures"}
     assert metrics["float"]["mAP50"] == 0.875
     assert metrics["data"]["pictures"] == 4
     assert metrics["sizes"]["32–64"]["AP50_incorrect"] == pytest.approx(1.0)

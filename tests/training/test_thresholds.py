@@ -177,7 +177,13 @@ def test_figures_at_other_thresholds_do_not_stay(model: Path, tmp_path: Path) ->
     shown = (MaskLabel.WITH_MASK, MaskLabel.INCORRECT)
     data = save_data(tmp_path / "data", [(shown, shown)])
     path = model.with_suffix(".json")
-    figures = {"int8": {"mAP50": 0.9}, "latency": {}, "door": {"right": 1}, "stress": {"dark": 1}}
+    figures = {
+        "int8": {"mAP50": 0.9},
+        "latency": {},
+        "door": {"right": 1},
+        "stress": {"dark": 1},
+        "marked": {},
+    }
     path.write_text(json.dumps(json.loads(path.read_text()) | {"metrics": figures}))
     options = ["--model", str(model), "--data", str(data), "--pictures", "3"]
 
