@@ -40,10 +40,10 @@ def leave_wiring(folder: Path, settings: GpioSettings) -> None:
 
 
 def clear_up(folder: Path) -> None:
-    """Switch off what the last process drove; nothing where none did.
+    """Switch off what the last process drove, once; nothing where none did.
 
     Raises:
-        GpioError: An output may still be on.
+        GpioError: An output may still be on; the next call tries again.
     """
     try:
         wiring = json.loads((folder / WIRING).read_bytes())
@@ -58,3 +58,5 @@ def clear_up(folder: Path) -> None:
         switch_off(left, factory)
     finally:
         factory.close()
+    # A later process may drive other pins or none: these may then be somebody else's.
+    (folder / WIRING).unlink()

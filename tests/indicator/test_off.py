@@ -79,8 +79,19 @@ def test_where_nothing_was_driven_nothing_is_touched(tmp_path: Path, board: Boar
     assert board.factories == []
 
 
+def test_what_was_put_off_is_not_touched_again(tmp_path: Path, board: Board) -> None:
+    """The next process may drive other pins or none: an end of it leaves these alone."""
+    leave_wiring(tmp_path, ALL_LOW)
+    clear_up(tmp_path)
+    del board.levels[:]
+
+    clear_up(tmp_path)
+
+    assert (board.levels, board.factories) == ([], ["auto"])
+
+
 def test_a_pin_that_does_not_obey_does_not_save_the_others(tmp_path: Path, board: Board) -> None:
-    """The error names each output that may still be on, after all others are off."""
+    """The error names each output that may still be on, after all others are off; they are tried again."""
     leave_wiring(tmp_path, ALL_LOW)
     board.busy = {24, 27}
 
@@ -90,6 +101,12 @@ def test_a_pin_that_does_not_obey_does_not_save_the_others(tmp_path: Path, board
     assert list(dict.fromkeys(board.levels)) == [(pin, False) for pin in (23, 22, 17)]
     assert ["24" in line or "27" in line for line in str(error.value).splitlines()] == [True, True]
     assert board.is_released
+
+    board.busy = set()
+    del board.levels[:]
+    clear_up(tmp_path)
+
+    assert list(dict.fromkeys(board.levels)) == [(pin, False) for pin in reversed(PINS)]
 
 
 @pytest.mark.parametrize(
