@@ -14,6 +14,8 @@ _SECRET_NAME: Final = re.compile(
 )
 # Greedy, for a password may hold "/" and "@" itself; ":/" alone, because pathlib folds slashes.
 _USERINFO: Final = re.compile(r"(:/+).*@", re.DOTALL)
+_USERINFO_ALONE: Final = re.compile(r"""[^\s:/@"'=(]*:(?!/)\S*@""")
+"""Where somebody forgot or mistyped what a URL begins with."""
 _QUERY: Final = re.compile(r"(:/+[^\s?]+)\?\S*")
 _HOMES: Final = re.compile(r"(/(?:home|Users)/)[^/\s\"']+")
 _ASSIGNMENT: Final = re.compile(
@@ -27,6 +29,7 @@ def clean(text: str) -> str:
     Rather too much than too little: of a text with a URL, all up to the last "@" goes.
     """
     text = _USERINFO.sub(rf"\1{HIDDEN}@", text)
+    text = _USERINFO_ALONE.sub(f"{HIDDEN}@", text)
     text = _QUERY.sub(rf"\1?{HIDDEN}", text)
     return _ASSIGNMENT.sub(rf"\1{HIDDEN}", text)
 

@@ -218,11 +218,12 @@ class _Device:
         path = Path(f"/dev/video{self.source}" if self.source.isdecimal() else self.source)
         if not sys.platform.startswith("linux"):
             return f"Cannot open webcam {self.name}. Plug it in, and allow this program to use the camera."
+        name = clean(str(path))  # a mistyped URL counts as a path
         if not os.path.exists(path):  # noqa: PTH110 Path.exists raises for some paths that can't be reached
-            return f"There is no webcam at {path}. Plug it in, or choose another (ls /dev/video*)."
+            return f"There is no webcam at {name}. Plug it in, or choose another (ls /dev/video*)."
         if not os.access(path, os.R_OK | os.W_OK):
-            return f'No permission to use {path}. Run: sudo usermod -aG video "$USER", then log in again.'
-        return f"Cannot open webcam {path}. Close what else uses it (fuser -v {path}), or choose another."
+            return f'No permission to use {name}. Run: sudo usermod -aG video "$USER", then log in again.'
+        return f"Cannot open webcam {name}. Close what else uses it (fuser -v {name}), or choose another."
 
     def _stream_advice(self) -> str:
         advice = "Check the address, the password and the network."

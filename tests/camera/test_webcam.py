@@ -163,6 +163,15 @@ def test_name_that_is_too_long() -> None:
         WebcamCamera("x" * 300)
 
 
+@pytest.mark.parametrize("start", ["rtsp:/", "rtsp;//", "rtsp:", ""])
+def test_mistyped_address_hides_its_password(start: str) -> None:
+    """What does not begin as a URL is looked for as a device, and may hold a password all the same."""
+    with pytest.raises(CameraError, match=r"There is no webcam at \S*@camera/1\. Plug it in") as caught:
+        WebcamCamera(f"{start}door:hunter2@camera/1")
+
+    assert "hunter2" not in str(caught.value)
+
+
 def test_device_that_is_no_camera() -> None:
     """A device that OpenCV cannot open is said to be in use."""
     with pytest.raises(CameraError, match=r"Cannot open webcam /dev/null\. Close what else uses it"):
