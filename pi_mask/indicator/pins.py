@@ -39,7 +39,7 @@ def open_factory(name: str, real_factories: Mapping[str, str] = REAL_FACTORIES) 
         real_factories: Name to "module:class", in order of preference.
 
     Raises:
-        GpioError: None works, the name is unknown, or the environment asks for mock pins.
+        GpioError: None works, or the environment asks for mock pins or for what is no factory.
     """
     if name == "mock":
         logger.warning("Mock pins: no real light is driven.")
@@ -52,14 +52,17 @@ def open_factory(name: str, real_factories: Mapping[str, str] = REAL_FACTORIES) 
             f"{_ENVIRONMENT_KEY}=mock would replace the real pins by mock pins. "
             'Unset it, or choose the mock openly with indicator.gpio.pin_factory = "mock".'
         )
+    if preferred and preferred not in real_factories:
+        raise GpioError(
+            f"{_ENVIRONMENT_KEY}={preferred} names no pin factory. "
+            f"Unset it, or choose one of {', '.join(real_factories)}."
+        )
     return _open_first([preferred] if preferred else list(real_factories), real_factories)
 
 
 def _open_first(names: list[str], real_factories: Mapping[str, str]) -> Factory:
     reasons: list[str] = []
     for name in names:
-        if name not in real_factories:
-            raise GpioError(f'No pin factory "{name}". Choose auto, {", ".join(real_factories)} or mock.')
         module, _, class_name = real_factories[name].partition(":")
         try:
             factory = getattr(import_module(module), class_name)()

@@ -71,13 +71,16 @@ def test_a_named_factory_is_never_replaced(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_an_unknown_factory_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that gpiozero does not know is answered with the names that exist."""
+    """A name that gpiozero does not know is answered with who gave it and the names that exist."""
     monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "wiringpi")
 
-    with pytest.raises(
-        GpioError, match=r'^No pin factory "wiringpi"\. Choose auto, lgpio, rpigpio, pigpio, native'
-    ):
+    with pytest.raises(GpioError) as caught:
         open_factory("auto")
+
+    assert str(caught.value) == (
+        "GPIOZERO_PIN_FACTORY=wiringpi names no pin factory. "
+        "Unset it, or choose one of lgpio, rpigpio, pigpio, native."
+    )
 
 
 @pytest.mark.parametrize(
