@@ -95,6 +95,8 @@ def main() -> int:
     options = parser.parse_args()
     # A crash is expected now and then; it must not leave a core file on the SD card.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # A parent that was ended meanwhile kills no child, and a driver that hangs would keep the device.
+    signal.setitimer(signal.ITIMER_REAL, 2 * TIMEOUT_S)
     try:
         interpreter = EdgeTpuInterpreter(
             sys.stdin.buffer.read(), device=options.device, library=options.library

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -43,6 +45,17 @@ def test_a_driver_that_hangs_is_killed(driver: FakeDriver) -> None:
 
     with pytest.raises(EdgeTpuError, match=r"^The Edge TPU did not answer within 0\.5 s\. Re-plug it"):
         probe(COMPILED, library=driver.library, timeout_s=0.5)
+
+
+def test_a_hanging_child_ends_without_its_parent(driver: FakeDriver) -> None:
+    """A program that was stopped during the probe leaves no process that keeps the device."""
+    driver.tell("hang", "create")
+    hasty = "from pi_mask.inference import probe; probe.TIMEOUT_S = 0.5; probe.main()"
+    command = [sys.executable, "-c", hasty, f"--library={driver.library}"]
+
+    ended = subprocess.run(command, input=COMPILED, timeout=60, check=False)
+
+    assert ended.returncode == -signal.SIGALRM
 
 
 def test_a_child_that_cannot_be_started_is_the_devices_failure(monkeypatch: pytest.MonkeyPatch) -> None:
