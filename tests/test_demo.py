@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -13,14 +14,17 @@ from click.testing import CliRunner
 from pi_mask.camera.opencv import cv2
 from pi_mask.demo.__main__ import ANNOTATED, CLIP, SHEET, main, make_demo
 from pi_mask.demo.film import DURATION_S, FPS, film
-from pi_mask.demo.lamps import LampLog
+from pi_mask.demo.lamps import LampLog, LoggedIndicator
 from pi_mask.demo.mask import wear_mask
 from pi_mask.demo.photograph import Portrait, find_photograph, load_portrait
 from pi_mask.demo.sheet import Moment, write_sheet
 from pi_mask.errors import InputError, OutputError
+from pi_mask.indicator.gpio import GpioIndicator
 from pi_mask.indicator.patterns import Part
 from pi_mask.manifest import shipped_models
 from pi_mask.output import frame_count
+from pi_mask.settings import GpioSettings
+from pi_mask.testing import watched_mock_factory
 from pi_mask.types import Verdict
 
 NOSE, LIP, CHIN, EYE = (224, 127), (224, 145), (222, 172), (204, 101)
@@ -90,12 +94,29 @@ def test_a_missing_photograph_says_what_to_install() -> None:
 
 def test_strips_draw_what_was_on() -> None:
     """A strip has one character per tenth of a second, for the parts that were on."""
-    times = iter([0.0, 0.2, 0.3, 0.5])
+    times = iter([0.0, 0.0, 0.2, 0.3, 0.5, 0.7])
     log = LampLog(lambda: next(times))
+    log.begin()
     for name, is_on in (("red", True), ("buzzer", True), ("red", False), ("buzzer", False)):
         log.note(name, is_on)
-    assert log.strips(0.0, 0.7) == {Part.RED: "███····", Part.BUZZER: "··███··"}
+    assert log.strips(0) == {Part.RED: "███····", Part.BUZZER: "··███··"}
     assert log.lit == frozenset()
+
+
+def test_a_strip_ends_where_the_next_verdict_begins() -> None:
+    """However late it is drawn, the strip of NO_MASK has nothing of the green that came after it."""
+    now = 0.0
+    log = LampLog(lambda: now)
+    gpio = GpioSettings(pin_factory="mock", buzzer_pin=None)
+    with (
+        closing(watched_mock_factory(gpio, log.note)) as pins,
+        closing(LoggedIndicator(GpioIndicator(gpio, pin_factory=pins), log)) as lamps,
+    ):
+        lamps.show(Verdict.NO_MASK)
+        now = 0.5
+        lamps.show(Verdict.MASK)
+        now = 0.9
+        assert [log.strips(0), log.strips(1)] == [{Part.RED: "█████"}, {Part.GREEN: "████"}]
 
 
 def test_the_sheet_holds_all_moments(tmp_path: Path) -> None:

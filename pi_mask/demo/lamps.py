@@ -11,7 +11,8 @@ from pi_mask.camera.opencv import cv2
 from pi_mask.indicator.patterns import TICK_S, Part
 
 if TYPE_CHECKING:
-    from pi_mask.types import Image
+    from pi_mask.indicator.base import Indicator
+    from pi_mask.types import Image, Verdict
 
 SHOWN: Final = (Part.RED, Part.AMBER, Part.GREEN, Part.BUZZER)
 """Red on top, as on a traffic light."""
@@ -42,6 +43,7 @@ class LampLog:
         self._clock = clock
         self._lock = threading.Lock()
         self._switches: list[Switch] = []
+        self._begins: list[float] = []
         self._lit: set[Part] = set()
 
     def note(self, name: str, is_on: bool) -> None:
@@ -51,10 +53,9 @@ class LampLog:
             self._switches.append(Switch(self._clock(), part, is_on))
             (self._lit.add if is_on else self._lit.discard)(part)
 
-    @property
-    def now(self) -> float:
-        """The clock's time."""
-        return self._clock()
+    def begin(self) -> None:
+        """Remember that another verdict is shown from now on."""
+        self._begins.append(self._clock())
 
     @property
     def lit(self) -> frozenset[Part]:
@@ -62,17 +63,43 @@ class LampLog:
         with self._lock:
             return frozenset(self._lit)
 
-    def strips(self, start_s: float, end_s: float) -> dict[Part, str]:
-        """Draw what was on in a span of time, ``█`` on and ``·`` off, a character per ``TICK_S``.
+    def strips(self, place: int) -> dict[Part, str]:
+        """Draw what was on during one verdict, ``█`` on and ``·`` off, a character per ``TICK_S``.
+
+        Args:
+            place: Of the verdict, from 0 for the first one; the last one goes on until now.
 
         Returns:
             Only the parts that were on at all, red first.
         """
+        start, end = (*self._begins, self._clock())[place : place + 2]
         with self._lock:
             switches = tuple(self._switches)
-        middles = [start_s + (tick + 0.5) * TICK_S for tick in range(round((end_s - start_s) / TICK_S))]
+        middles = [start + (tick + 0.5) * TICK_S for tick in range(round((end - start) / TICK_S))]
         drawn = {part: "".join(_mark(part, moment, switches) for moment in middles) for part in SHOWN}
         return {part: strip for part, strip in drawn.items() if "█" in strip}
+
+
+class LoggedIndicator:
+    """An indicator whose log knows when each verdict begins: drawing it later may take a while.
+
+    Args:
+        indicator: Shows the verdicts.
+        log: Is told of each.
+    """
+
+    def __init__(self, indicator: Indicator, log: LampLog) -> None:
+        self._indicator = indicator
+        self._log = log
+
+    def show(self, verdict: Verdict, *, is_degraded: bool = False) -> None:
+        """Show a change."""
+        self._indicator.show(verdict, is_degraded=is_degraded)
+        self._log.begin()  # not before: the old verdict's rhythm has to end first
+
+    def close(self) -> None:
+        """Turn everything off; calling it again is fine."""
+        self._indicator.close()
 
 
 def _mark(part: Part, moment: float, switches: tuple[Switch, ...]) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from pi_mask.build import open_pipeline
 from pi_mask.demo.film import DURATION_S, FPS, SIZE
-from pi_mask.demo.lamps import SHOWN, LampLog, draw_lamps
+from pi_mask.demo.lamps import SHOWN, LampLog, LoggedIndicator, draw_lamps
 from pi_mask.demo.sheet import Moment
 from pi_mask.indicator.gpio import GpioIndicator, Timing
 from pi_mask.output import VideoWriter
@@ -52,7 +52,6 @@ class _Story:
         log: What the lamps did.
         film_s: Time of the newest frame.
         verdict: The one being shown.
-        since_s: Its beginning on the log's clock.
         changes: The first moment of every verdict.
         between: Other moments, evenly spread.
     """
@@ -60,7 +59,6 @@ class _Story:
     log: LampLog
     film_s: float = 0.0
     verdict: Verdict | None = None
-    since_s: float = 0.0
     changes: list[Moment] = field(default_factory=list)
     between: list[Moment] = field(default_factory=list)
 
@@ -106,7 +104,7 @@ def _door(settings: Settings, story: _Story, *, is_fast: bool) -> Iterator[Pipel
         timing = Timing(clock=lambda: story.film_s, wait=lambda stopping, _: stopping.wait())
     gpio = settings.indicator.gpio
     with closing(watched_mock_factory(gpio, story.log.note)) as pins:
-        indicator = GpioIndicator(gpio, pin_factory=pins, timing=timing)
+        indicator = LoggedIndicator(GpioIndicator(gpio, pin_factory=pins, timing=timing), story.log)
         with open_pipeline(settings, indicator=indicator) as pipeline:
             yield pipeline
 
@@ -116,7 +114,7 @@ def _follow(story: _Story, verdict: Verdict, image: Image, show: Show) -> None:
     moment = Moment(image, story.film_s, verdict, story.log.lit)
     if verdict is not story.verdict:
         _report_lamps(story, show)
-        story.verdict, story.since_s = verdict, story.log.now
+        story.verdict = verdict
         story.changes.append(moment)
         parts = ", ".join(part.value for part in SHOWN if part in moment.lit) or "none"
         show.say(f"{moment.time_s:5.1f} s  {verdict.name:<10} on: {parts}")
@@ -125,10 +123,10 @@ def _follow(story: _Story, verdict: Verdict, image: Image, show: Show) -> None:
 
 
 def _report_lamps(story: _Story, show: Show) -> None:
-    """Draw what the lamps did while the verdict that ends now was shown."""
-    if story.verdict is None or show.is_fast:
+    """Draw what the lamps did while the newest verdict in the story was shown."""
+    if not story.changes or show.is_fast:
         return
-    for part, strip in story.log.strips(story.since_s, story.log.now).items():
+    for part, strip in story.log.strips(len(story.changes) - 1).items():
         show.say(f"{part.value:>18}  {strip}")
 
 
