@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from pi_mask.camera.opencv import cv2
+from pi_mask.errors import UsageError
 from pi_mask.policy import DoorPolicy
 from pi_mask.settings import PolicySettings, TrackerSettings
 from pi_mask.tracker import Tracker
@@ -140,6 +141,7 @@ def recorded_pictures(camera: Camera, size: tuple[int, int] | None = None) -> tu
 
     Raises:
         InputError: A file cannot be read.
+        UsageError: They differ in size, so no time would be that of any.
     """
     images: list[Image] = []
     while (frame := camera.read()) is not None:
@@ -149,6 +151,8 @@ def recorded_pictures(camera: Camera, size: tuple[int, int] | None = None) -> tu
         images.append(image)
         if len(images) >= _how_many(image.shape[1], image.shape[0]):
             break
+    if len({image.shape for image in images}) > 1:
+        raise UsageError("These pictures are of different sizes. Give them one, such as --size 640x480.")
     return tuple(images)
 
 

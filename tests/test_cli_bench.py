@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from pi_mask.camera.opencv import cv2
 from pi_mask.types import MaskLabel
 from tests.colour_model import save_picture
 from tests.conftest import Invoke
@@ -73,3 +75,18 @@ def test_a_wrong_size_is_a_usage_error(invoke: Invoke, size: str) -> None:
 def test_a_missing_source_is_a_usage_error(invoke: Invoke, tmp_path: Path) -> None:
     """--source that leads nowhere is one line and code 2."""
     assert invoke("bench", "--source", tmp_path / "none.mp4").code == 2
+
+
+def test_pictures_of_different_sizes_need_one(invoke: Invoke, model: Path, tmp_path: Path) -> None:
+    """Frames of two sizes are not reported as frames of the first one's: code 2 says what to add."""
+    save_picture(tmp_path / "large.png", MaskLabel.WITHOUT_MASK)
+    cv2.imwrite(str(tmp_path / "small.png"), np.zeros((48, 64, 3), np.uint8))
+    arguments = ["bench", "--model", model, "--frames", "2", "--source", tmp_path]
+
+    refused, scaled = invoke(*arguments), invoke(*arguments, "--size", "64x48")
+
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err == (
+        "Error: These pictures are of different sizes. Give them one, such as --size 640x480.\n"
+    )
+    assert (scaled.code, scaled.lines[1]) == (0, f"2 frames of 64×48, {tmp_path}")
