@@ -29,6 +29,7 @@ from pi_mask.types import (
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 PAGES = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")))
+LINKED = sorted((*PAGES, *ROOT.glob("training/*.md"), *ROOT.glob("models/*.md")))
 _COMMAND = re.compile(r"(?:^    (?:\S*/)?|`(?:\S*/)?)pi-mask((?: [^`\n#]+)?)(?:`|#|$)", re.MULTILINE)
 
 
@@ -79,12 +80,19 @@ def test_make_targets_in_the_documentation_exist() -> None:
     assert {"demo", "test"} <= named <= targets
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def _anchors(page: Path) -> set[str]:
+    """What "#" may name on a page: its headings, in small letters and without signs, as GitHub has them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    """Every relative link in the documentation leads to a file or folder of the repository."""
-    links = re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text())
-    local = [link for link in links if "://" not in link]
-    assert [link for link in local if not (page.parent / link).exists()] == []
+    """Every relative link in the documentation leads to a file, folder or heading of the repository."""
+    links = re.findall(r"\]\(([^)#]*)#?([^)]*)\)", page.read_text())
+    local = [(page.parent / path if path else page, anchor) for path, anchor in links if "://" not in path]
+    assert [path for path, _ in local if not path.exists()] == []
+    assert [(path, anchor) for path, anchor in local if anchor and anchor not in _anchors(path)] == []
 
 
 def _keys(value: object) -> object:
