@@ -13,7 +13,7 @@ import pytest
 
 from pi_mask.commands.group import cli
 from pi_mask.demo.__main__ import main as demo
-from pi_mask.report import frame_json, verdict_json
+from pi_mask.report import Tally, frame_json, summary_json, verdict_json
 from pi_mask.types import (
     BoundingBox,
     Detection,
@@ -113,6 +113,7 @@ def test_json_examples_have_the_real_keys() -> None:
     written = [
         frame_json(frame, [face], Latency(1.0, 2.0, 3.0)),
         verdict_json(Observation(frame, (face,), people, Verdict.NO_MASK)),
+        summary_json(Tally().summary(1.0, 0)),
     ]
     examples = re.findall(r"```json\n(.*?)\n```", README, re.DOTALL)
     assert [_keys(json.loads(line)) for line in examples] == [_keys(json.loads(line)) for line in written]
