@@ -41,6 +41,12 @@ def test_help_lists_every_command_and_exit_code(invoke: Invoke) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("config",)], ids=["pi-mask", "config"])
+def test_lists_of_commands_are_whole(invoke: Invoke, arguments: tuple[str, ...]) -> None:
+    """No command is described by the beginning of a sentence."""
+    assert "..." not in invoke(*arguments).out.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize("arguments", [(), ("config",)], ids=["pi-mask", "config"])
 def test_without_a_command_the_help_appears(invoke: Invoke, arguments: tuple[str, ...]) -> None:
     """A bare group shows its help and succeeds."""
     assert invoke(*arguments) == invoke(*arguments, "--help")

@@ -26,7 +26,7 @@ def config(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-@config.command()
+@config.command(short_help="Write all settings, each explained, into a file.")
 @click.argument("path", type=click.Path(path_type=Path), required=False)
 @click.option("--force", is_flag=True, help="Replace a file that is there; it is kept as FILE.old.")
 def init(path: Path | None, *, force: bool) -> None:
@@ -52,7 +52,7 @@ def init(path: Path | None, *, force: bool) -> None:
     say(f"{target} is written." + (f" The file as it was is {old}." if old else ""))
 
 
-@config.command()
+@config.command(short_help="Show what is in force, and where it comes from.")
 @settings_options()
 @json_option
 def show(given: Given, *, as_json: bool) -> None:
@@ -69,7 +69,7 @@ def show(given: Given, *, as_json: bool) -> None:
             say(f"{key} = {render_value(value)}  # {printable(source)}")
 
 
-@config.command()
+@config.command(short_help="Find all mistakes in a configuration file.")
 @click.argument("path", metavar="[FILE]", type=click.Path(path_type=Path), required=False)
 def check(path: Path | None) -> None:
     """Check a configuration file together with the environment; exit code 2 names all that is wrong."""
