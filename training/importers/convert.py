@@ -160,7 +160,7 @@ def _sound_box(face: RawFace, raw: RawImage, size: tuple[int, int]) -> BoundingB
     xmin, ymin, xmax, ymax = _times(face.box, scale)
     if xmax <= xmin or ymax <= ymin:
         raise InputError(f"{face.where}: a box of {xmax - xmin:g}×{ymax - ymin:g} pixels. Correct it.")
-    if max(xmax, ymax) <= 1 and min(size) > 1:
+    if not raw.is_normalised and max(xmax, ymax) <= 1 and min(size) > 1:
         raise InputError(f"{face.where}: a box of fractions, where pixels are due. Multiply it.")
     return BoundingBox(xmin, ymin, xmax, ymax)
 

@@ -59,10 +59,12 @@ def parse(path: Path, row: Json, table: str) -> RawImage:
     where = f"{path}, {picture}"
     columns, occluder_at = _TABLES[table]
     faces = []
-    for values in np.atleast_2d(row["label"]):
+    # SciPy makes an empty row of MATLAB's empty matrix.
+    for values in np.atleast_2d(row["label"]) if np.size(row["label"]) else ():
         if len(values) != columns:
             raise InputError(f"{where}: {len(values)} numbers a face, not {columns}. Download it again.")
-        kind = int(numbers([values[_FACE_TYPE_AT]], where)[0]) if table == "LabelTest" else 1
-        label = _FACE_TYPE.get(kind, INVALID) or _OCCLUDERS.get(int(values[occluder_at]), INVALID)
+        kind, occluder = numbers((values[_FACE_TYPE_AT], values[occluder_at]), where)
+        label = _FACE_TYPE.get(int(kind), INVALID) if table == "LabelTest" else ""
+        label = label or _OCCLUDERS.get(int(occluder), INVALID)
         faces.append(RawFace(label, from_size(values[:4], where), where))
     return RawImage((picture,), tuple(faces), path)

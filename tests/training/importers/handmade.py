@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from click.testing import CliRunner
+from numpy.typing import ArrayLike
 
 from training.annotations import AnnotatedImage, read_annotations
 from training.importers.__main__ import main
@@ -91,3 +92,15 @@ def coco(path: Path, faces: list[tuple[str, Box]], **changes: object) -> Path:
         **changes,
     }
     return text(path, json.dumps(content))
+
+
+def mafa_table(path: Path, table: str, name_key: str, rows: list[tuple[str, ArrayLike]]) -> Path:
+    """Write a MATLAB file as MAFA's are."""
+    from scipy.io import savemat
+
+    entries = np.empty(len(rows), dtype=[(name_key, object), ("label", object)])
+    for index, (name, labels) in enumerate(rows):
+        entries[index] = (name, np.array(labels, float))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    savemat(path, {table: entries})
+    return path

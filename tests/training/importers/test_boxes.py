@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.training.importers.handmade import Box, coco, picture, run
+from tests.training.importers.handmade import Box, coco, picture, run, text
 
 
 def test_head_boxes_become_face_boxes(tmp_path: Path, output: Path) -> None:
@@ -124,3 +124,14 @@ def test_a_damaged_box_ends_the_import_with_nothing_written(
     assert f"{source}, {message}" in imported.err
     assert imported.err.endswith("Or leave such pictures out: --skip-damaged.\n")
     assert not output.parent.exists()
+
+
+def test_a_speck_in_the_corner_is_no_box_in_other_units(tmp_path: Path, output: Path) -> None:
+    """Where fractions are due, a box within the first pixel is a face too small to keep, as elsewhere."""
+    picture(tmp_path / "in" / "a.jpg", (400, 200))
+    text(tmp_path / "in" / "a.txt", "0 0.001 0.002 0.001 0.002", "0 0.5 0.5 0.1 0.2")
+
+    imported = run(output, "yolo", tmp_path / "in", "--map", "0=with_mask")
+
+    assert imported.boxes == [[("with_mask", (180, 80, 220, 120))]]
+    assert "1 faces are smaller than a pixel and were left out." in imported.err

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pi_mask.errors import InputError
-from tests.training.importers.handmade import coco, picture, read_all, run, text
+from tests.training.importers.handmade import coco, mafa_table, picture, read_all, run, text
 from training.importers import csv, fddb, kitti, labelbox, mafa, voc, widerface, yolo
 from training.importers.formats import FORMATS
 
@@ -163,18 +163,6 @@ def test_the_box_around_an_ellipse_touches_it(angle: float) -> None:
     assert fddb.ellipse_extent(30, 12, angle, 50, 60) == pytest.approx(
         (x.min(), y.min(), x.max(), y.max()), abs=1e-4
     )
-
-
-def mafa_table(path: Path, table: str, name_key: str, rows: list[tuple[str, list[list[float]]]]) -> Path:
-    """Write a MATLAB file as MAFA's are."""
-    from scipy.io import savemat
-
-    entries = np.empty(len(rows), dtype=[(name_key, object), ("label", object)])
-    for index, (name, labels) in enumerate(rows):
-        entries[index] = (name, np.array(labels, float))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    savemat(path, {table: entries})
-    return path
 
 
 def test_mafa(tmp_path: Path) -> None:
