@@ -176,11 +176,6 @@ def compare(images: Sequence[AnnotatedImage], config: Config) -> tuple[Anchors, 
     """
     sizes = letterboxed_sizes(images, config.size)
     trained = varied(sizes, config)
-    # What the default anchors are for is 320 px.
-    default = tuple(
-        tuple((w * config.size / Config.size, h * config.size / Config.size) for w, h in level)
-        for level in DEFAULT_ANCHORS
-    )
     seen = sizes[sizes.min(1) >= config.min_side_px]
     if not len(seen) or len(np.unique(trained, axis=0)) < _LEVELS * _EACH:
         raise InputError(
@@ -190,7 +185,7 @@ def compare(images: Sequence[AnnotatedImage], config: Config) -> tuple[Anchors, 
     chosen = levels(choose(trained, _LEVELS * _EACH, config))
     fits = {
         name: {"as trained": fit(trained, anchors), "as they are": fit(seen, anchors)}
-        for name, anchors in (("chosen", chosen), ("default", default))
+        for name, anchors in (("chosen", chosen), ("default", DEFAULT_ANCHORS))
     }
     return chosen, fits
 

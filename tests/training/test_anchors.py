@@ -83,6 +83,15 @@ def test_chosen_anchors_suit_their_faces_better_than_the_default_ones() -> None:
     assert (by_half.recall, by_half.within_ratio) == (0.5, 1)
 
 
+def test_the_default_anchors_are_those_that_training_takes() -> None:
+    """At every size they have the same pixels: so a network has them that is trained without a file."""
+    _, fits = compare(people(), Config(size=640))
+
+    faces = varied(letterboxed_sizes(people(), 640), Config(size=640))
+    network = build_network(TrainConfig(network="yolov5n", size=640), Run(Path(), Path(), Path("none")))
+    assert fits["default"]["as trained"] == fit(faces, network.level_anchors())
+
+
 def test_the_file_goes_from_the_faces_to_the_manifest(tmp_path: Path) -> None:
     """The command's file is what training reads; the network's description of itself carries the anchors."""
     data = tmp_path / "train.json"
