@@ -11,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from training.annotations import read_json
+
 _PACKAGES = (
     "torch",
     "lightning",
@@ -40,10 +42,14 @@ def commit() -> str:
 
 
 def run_record(checkpoint: Path) -> dict[str, Any]:
-    """What a checkpoint came from: the ``run.json`` of its run, or the record beside published weights."""
+    """What a checkpoint came from: the ``run.json`` of its run, or the record beside published weights.
+
+    Raises:
+        InputError: The record is damaged.
+    """
     own = checkpoint.with_suffix(".json")
     path = own if own.exists() else checkpoint.parent / "run.json"
-    record: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"file": checkpoint.name}
+    record: dict[str, Any] = read_json(path) if path.exists() else {"file": checkpoint.name}
     return record
 
 

@@ -28,8 +28,9 @@ def main(checkpoint: Path, output: Path) -> None:
     """Write the weights of a checkpoint as a small .safetensors file."""
     if output.suffix != ".safetensors":
         raise UsageError(f"{output} does not end in .safetensors. Name it so: it holds weights and no code.")
+    record = run_record(checkpoint)
     save_checkpoint(load_checkpoint(checkpoint), output)
-    write_text(output.with_suffix(".json"), json.dumps(run_record(checkpoint), indent=2) + "\n")
+    write_text(output.with_suffix(".json"), json.dumps(record, indent=2) + "\n")
     click.echo(f"{output}: {output.stat().st_size / 1e6:.2f} MB")
 
 

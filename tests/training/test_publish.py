@@ -47,6 +47,18 @@ def test_published_weights_are_half_as_large_and_say_the_same(checkpoint: Path, 
             torch.testing.assert_close(one, other, rtol=0.02, atol=0.02)
 
 
+def test_a_damaged_record_is_named(checkpoint: Path, tmp_path: Path) -> None:
+    """A run that was broken off, or a disk that was full: one line, and no weights without their record."""
+    record = checkpoint.with_name("run.json")
+    record.write_text('{"commit": "a')
+    output = tmp_path / "weights" / "nano.safetensors"
+
+    result = CliRunner().invoke(main, ["--checkpoint", str(checkpoint), "--output", str(output)])
+
+    assert (result.exit_code, result.output.count("\n"), output.exists()) == (1, 1, False)
+    assert result.output.startswith(f"Error: {record} is no whole JSON")
+
+
 def test_published_anchors_are_those_of_the_network(tmp_path: Path) -> None:
     """Halved, they would differ from what the manifest of the same network says."""
     network = YoloV5n()
