@@ -49,6 +49,8 @@ MIN_SIDE_PX = 40.0
 """Of a face in its source; below, the drawing is no more than a few dots."""
 _MOST_COVERED = 1 / 3
 """Of a face, in the shade of another one's cover."""
+_ACROSS = 0.9
+"""Of a face's width; covers end at whole pixels."""
 _FRONTAL = (0.62, 0.98)
 """Width by height; heads turned to the side, or up and down, are outside."""
 
@@ -185,7 +187,7 @@ def hide_parts(
     """Put something before one side or the top of some faces: a door's frame, a neighbour, a lamp.
 
     The lower half is never covered from one edge to the other: nobody could tell the label then. What would
-    cover much of another face stays away.
+    cover much of another face, or lie across it, stays away.
 
     Args:
         image: H × W × 3 RGB, changed in place.
@@ -197,7 +199,7 @@ def hide_parts(
     size = np.array(image.shape[1::-1])
     for index in np.flatnonzero((labels >= 0) & (rng.random(len(labels)) < probability)):
         cover = _cover(boxes[index], rng).round().clip(0, np.tile(size, 2)).astype(int)
-        if (_covered(np.delete(boxes, index, 0), cover) > _MOST_COVERED).any():
+        if _hides_much(np.delete(boxes, index, 0), cover):
             continue
         (left, top), (width, height) = cover[:2], cover[2:] - cover[:2]
         if min(width, height) > 0:
@@ -207,12 +209,11 @@ def hide_parts(
             image[top : top + height, left : left + width] = other
 
 
-def _covered(boxes: NDArray[np.float32], cover: NDArray[np.int_]) -> NDArray[np.float64]:
-    """Share of each box that lies behind a cover."""
+def _hides_much(boxes: NDArray[np.float32], cover: NDArray[np.int_]) -> bool:
+    """Whether any box lies behind a cover too far, or, as a chin does, from one side to the other."""
     shared = np.minimum(boxes[:, 2:], cover[2:]) - np.maximum(boxes[:, :2], cover[:2])
-    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6)
-    shares: NDArray[np.float64] = (shared.clip(0) / sides).prod(1)
-    return shares
+    across, down = (shared.clip(0) / np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6)).T
+    return bool(((across * down > _MOST_COVERED) | ((across > _ACROSS) & (down > 0))).any())
 
 
 def _cover(box: NDArray[np.float32], rng: Generator) -> NDArray[np.float64]:

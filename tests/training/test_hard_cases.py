@@ -286,3 +286,14 @@ def test_a_cover_leaves_the_neighbours_label_in_view(seed: int) -> None:
     changed = (made != plain).any(-1)
     for left, top, right, bottom in boxes[1:].astype(int):
         assert changed[top:bottom, left:right].mean() <= 0.36
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_cover_never_lies_across_the_face_above(seed: int) -> None:
+    """What hides the forehead of who is in front would take the chin, and so the label, of who is behind."""
+    boxes = np.array([[60, 20, 100, 70], [50, 72, 110, 142]], np.float32)
+    plain = np.random.default_rng(seed).integers(0, 256, (160, 160, 3)).astype(np.uint8)
+
+    changed = hidden(plain, boxes, [IGNORED, BARE], seed)
+
+    assert not changed[45:70, 60:100].all(1).any()
