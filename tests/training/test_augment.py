@@ -68,6 +68,33 @@ def test_shrinking_moves_no_box() -> None:
         assert made.boxes[0].tolist() == pytest.approx(white(made.image), abs=1)
 
 
+def test_shrunk_pictures_are_as_sharp_as_the_detectors() -> None:
+    """Areas are averaged, as before the network at the door: no pixel is skipped and nothing is blurred."""
+    grain = generator(0).integers(0, 256, (512, 512, 3), np.uint8)
+    nobody = Sample(grain, np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0, np.bool_))
+
+    made = Augmenter(SIZE, replace(GEOMETRY, mosaic=0.0, rotate=0.0, scale=(1.0, 1.0)))(
+        [nobody], generator(0)
+    )
+
+    seen = cv2.resize(grain, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    assert made.image.std() == pytest.approx(np.std(seen), rel=0.3)
+
+
+@pytest.mark.parametrize(
+    ("case", "least", "most"),
+    # A face of 60 × 80 in 200 × 160 px is 51 px high where the picture just fits.
+    [("big_face", 0.44 * SIZE, SIZE), ("far", 0.25 * 51, 0.5 * 51 + 1)],
+)
+def test_people_stand_before_the_lens_and_far_off(case: str, least: float, most: float) -> None:
+    """One face fills half of the input or more, but for what is cut; or all are small."""
+    hard = replace(NOTHING_DRAWN, **{case: 1.0})
+    augmenter = Augmenter(SIZE, replace(GEOMETRY, mosaic=0.0, rotate=0.0, hard=hard))
+    for seed in range(30):
+        made = augmenter([ellipses([(70, 40, 130, 120)])], generator(seed))
+        assert least <= (made.boxes[0, 2:] - made.boxes[0, :2]).max() <= most
+
+
 def test_a_cut_face_ends_at_the_pictures_edge() -> None:
     """Boxes never reach beyond the picture, and what is visible of a face stays inside its box."""
     augmenter = Augmenter(SIZE, replace(GEOMETRY, mosaic=0.0, scale=(1.5, 3.0)))
