@@ -95,6 +95,20 @@ def test_people_stand_before_the_lens_and_far_off(case: str, least: float, most:
         assert least <= (made.boxes[0, 2:] - made.boxes[0, :2]).max() <= most
 
 
+def test_faces_are_hidden_in_what_is_made_of_them() -> None:
+    """Part of each is gone, whether it is mirrored then or not; where it was and its label stay."""
+    for seed in range(10):
+        plain, made = (
+            Augmenter(SIZE, replace(GEOMETRY, mosaic=0.0, hard=replace(NOTHING_DRAWN, hidden=hidden)))(
+                [ellipses([(70, 40, 130, 120)])], generator(seed)
+            )
+            for hidden in (0.0, 1.0)
+        )
+        both_ways = (plain.image, plain.image[:, ::-1])
+        assert not any(np.array_equal(image, made.image) for image in both_ways)
+        assert (len(made.boxes), made.labels.tolist()) == (len(plain.boxes), plain.labels.tolist())
+
+
 def test_a_cut_face_ends_at_the_pictures_edge() -> None:
     """Boxes never reach beyond the picture, and what is visible of a face stays inside its box."""
     augmenter = Augmenter(SIZE, replace(GEOMETRY, mosaic=0.0, scale=(1.5, 3.0)))

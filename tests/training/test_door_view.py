@@ -43,6 +43,9 @@ def said(label: MaskLabel, box: Box = FACE) -> Detection:
         ([(FACE, BARE)], [said(BARE), said(MASKED)], ([("without_mask", "without_mask")], 0)),
         # Half on a face is a miss, yet no box on nothing.
         ([(FACE, BARE)], [said(BARE, (30, 10, 70, 60))], ([("without_mask", "missed")], 0)),
+        # A sixth is as little on the face as it is on nothing.
+        ([(FACE, BARE)], [said(BARE, (40, 10, 60, 60))], ([("without_mask", "missed")], 0)),
+        ([(FACE, BARE)], [said(BARE, (45, 10, 85, 60))], ([("without_mask", "missed")], 1)),
         ([(FACE, BARE)], [said(BARE, FAR)], ([("without_mask", "missed")], 1)),
         # A face below 24 pixels is not judged; a box on it is not false.
         ([((10, 10, 33, 60), BARE)], [said(BARE, (10, 10, 33, 60))], ([], 0)),

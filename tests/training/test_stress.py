@@ -87,6 +87,17 @@ def test_boxes_stay_on_their_faces(name: str, scale: float) -> None:
     assert changed.boxes[0, 2] - changed.boxes[0, 0] == pytest.approx(40 * scale)
 
 
+@pytest.mark.parametrize("name", ["small", "big"])
+def test_boxes_move_as_their_pixels_do(name: str) -> None:
+    """Not half a pixel aside: OpenCV counts from the first pixel's centre, boxes from its edge."""
+    changed = STRESSES[name](scene((60, 40, 100, 80), value=0))
+
+    weights = changed.image[..., 0] * (changed.image[..., 1] < changed.image[..., 0])
+    rows, columns = (np.arange(side) + 0.5 for side in weights.shape)
+    middle = (weights.sum(0) @ columns / weights.sum(), weights.sum(1) @ rows / weights.sum())
+    assert (changed.boxes[0, :2] + changed.boxes[0, 2:]) / 2 == pytest.approx(middle, abs=0.1)
+
+
 @pytest.mark.parametrize("index", [0, 1])
 def test_rotation_keeps_the_box_around_the_turned_face(index: int) -> None:
     """A disc off the middle is turned by 20°, to one side or the other, and its box goes with it."""

@@ -172,6 +172,26 @@ def test_faces_in_a_region_to_ignore_are_not_false() -> None:
     assert not len(seen.truth)
 
 
+def test_a_face_is_judged_by_its_best_box() -> None:
+    """A second, weaker box that fits it too changes nothing, and is on no nobody."""
+    described = manifest(size=(320, 320), stride=32)
+    outputs = nobody(described)
+    say(outputs, (2, 2), (40, 40, 120, 120), (0.1, 0.9, 0.1))
+    say(outputs, (3, 3), (62, 62, 120, 120), (0.6, 0.1, 0.1))
+    face = Sample(
+        np.zeros((320, 320, 3), np.uint8),
+        np.array([(40, 40, 120, 120)], np.float32),
+        np.array([BARE]),
+        np.zeros(1, bool),
+    )
+    detector = Detector(ScriptedInterpreter(model_spec(described), [outputs]), described, iou_threshold=0.9)
+
+    seen = gather(detector, [(None, face)], 1)  # type: ignore[arg-type]
+
+    assert seen.scores == pytest.approx(np.array([[0.1, 0.9, 0.1]]))
+    assert not len(seen.false_scores)
+
+
 def test_figures_at_other_thresholds_do_not_stay(model: Path, tmp_path: Path) -> None:
     """What the door says changes with them; precision and latency do not."""
     shown = (MaskLabel.WITH_MASK, MaskLabel.INCORRECT)
