@@ -1,4 +1,4 @@
-"""Hold the loss to what its description comes to, counted cell by cell."""
+"""Hold both losses to what their descriptions come to, counted cell by cell."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import torch
 
 from tests.training.faces import Face, targets
 from training.loss import IGNORED, DetectionLoss, LossConfig
+from training.loss_anchors import AnchorLoss
 from training.networks.base import Maps
+from training.networks.yolov5 import DEFAULT_ANCHORS
 
 SIDE, STRIDES = 64, (8, 16, 32)
 CONFIG = LossConfig()
@@ -82,31 +84,115 @@ def by_hand(maps: Maps, faces: Sequence[Face]) -> tuple[float, float]:
             continue
         for label, logit in enumerate(logits):
             goal = quality if face is not None and label == face.label else 0.0
-            said = 1 / (1 + math.exp(-logit))
-            entropy = -goal * math.log(said) - (1 - goal) * math.log(1 - said)
+            said = logistic(logit)
             doubt = face is not None and face.is_two_class and label == CONFIG.incorrect_label
-            scores += entropy * (said - goal) ** 2 * (CONFIG.two_class_weight if doubt else 1.0)
+            scores += entropy(said, goal) * (said - goal) ** 2 * (CONFIG.two_class_weight if doubt else 1.0)
     return scores / max(1.0, total), CONFIG.box_weight * boxes / max(1.0, total)
+
+
+def some_faces(seed: int) -> list[Face]:
+    """One to four of any size, also over the edge, some regions to ignore or of a two-class source."""
+    rng = np.random.default_rng(seed)
+    faces = []
+    for _ in range(rng.integers(1, 5)):
+        (width, height), (x, y) = rng.uniform(4, 50, 2).tolist(), rng.uniform(-5, 50, 2).tolist()
+        label = int(rng.choice([0, 1, 2, IGNORED]))
+        faces.append(Face((x, y, x + width, y + height), label, bool(rng.random() < 0.5)))
+    return faces
+
+
+def some_maps(seed: int, *depths: int) -> Maps:
+    """Random outputs with so many channels for scores, boxes and objectness."""
+    generator = torch.Generator().manual_seed(seed)
+    kinds = (
+        [torch.randn(1, depth, SIDE // s, SIDE // s, generator=generator) for s in STRIDES] if depth else []
+        for depth in depths
+    )
+    return Maps(*kinds)
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_the_loss_is_that_of_its_description(seed: int) -> None:
-    """Faces of all sizes, regions to ignore and two-class sources: both parts are those counted by hand."""
-    rng = np.random.default_rng(seed)
-    generator = torch.Generator().manual_seed(seed)
-    faces = []
-    for _ in range(rng.integers(1, 5)):
-        size, corner = rng.uniform(4, 50, 2), rng.uniform(-5, 50, 2)
-        box = tuple(float(v) for v in (*corner, *(corner + size)))
-        faces.append(Face(box, int(rng.choice([0, 1, 2, IGNORED])), bool(rng.random() < 0.5)))
-    scores, values = (
-        [torch.randn(1, depth, SIDE // s, SIDE // s, generator=generator) for s in STRIDES]
-        for depth in (3, 4)
-    )
-    maps = Maps(scores, values, [])
+    """Scores and boxes of any faces cost what was counted by hand."""
+    maps, faces = some_maps(seed, 3, 4, 0), some_faces(seed)
 
     parts = DetectionLoss(SIDE, SIDE)(maps, targets(faces))
 
     expected = by_hand(maps, faces)
     assert (float(parts["scores"]), float(parts["boxes"])) == pytest.approx(expected, rel=1e-4)
     assert float(parts["loss"]) == pytest.approx(sum(expected), rel=1e-4)
+
+
+def logistic(value: float) -> float:
+    """σ."""
+    return 1 / (1 + math.exp(-value))
+
+
+def entropy(said: float, goal: float) -> float:
+    """Of a probability that should be another one."""
+    return -goal * math.log(said) - (1 - goal) * math.log(1 - said)
+
+
+def boxes_of(face: Face, level: int, side: int) -> list[tuple[int, int, int]]:
+    """Anchor, row and column of a face's boxes: all similar anchors, in its cell and the two nearest ones."""
+    width, height = face.box[2] - face.box[0], face.box[3] - face.box[1]
+    x, y = ((face.box[0] + face.box[2]) / 2, (face.box[1] + face.box[3]) / 2)
+    x, y = x / STRIDES[level], y / STRIDES[level]
+    row, column = math.floor(y), math.floor(x)
+    beside = (row, column + (1 if x - column >= 0.5 else -1))
+    above = (row + (1 if y - row >= 0.5 else -1), column)
+    return [
+        (number, *cell)
+        for number, (w, h) in enumerate(DEFAULT_ANCHORS[level])
+        if max(w / width, width / w, h / height, height / h) < CONFIG.anchors.ratio
+        for cell in ((row, column), beside, above)
+        if min(cell) >= 0 and max(cell) < side
+    ]
+
+
+def level_by_hand(maps: Maps, level: int, faces: Sequence[Face]) -> tuple[float, float, float, int]:
+    """Of a level: sums for scores and boxes, the mean for objectness, and the number of faces' boxes."""
+    stride, side = STRIDES[level], SIDE // STRIDES[level]
+    scores, values, sure = (
+        kind[level][0].view(3, -1, side, side) for kind in (maps.scores, maps.boxes, maps.objectness)
+    )
+    goals, label_loss, box_loss, count = np.zeros((3, side, side)), 0.0, 0.0, 0
+    for face in faces:
+        for anchor, row, column in boxes_of(face, level, side) if face.label != IGNORED else ():
+            said = [2 * logistic(v) for v in values[anchor, :, row, column].tolist()]
+            x, y = (column - 0.5 + said[0]) * stride, (row - 0.5 + said[1]) * stride
+            w, h = (each * said[2 + i] ** 2 / 2 for i, each in enumerate(DEFAULT_ANCHORS[level][anchor]))
+            iou, generalised = overlap([x - w, y - h, x + w, y + h], face.box)
+            goals[anchor, row, column] = max(goals[anchor, row, column], iou)
+            box_loss += 1 - generalised
+            count += 1
+            for label, logit in enumerate(scores[anchor, :, row, column].tolist()):
+                doubt = face.is_two_class and label == CONFIG.incorrect_label
+                weight = CONFIG.two_class_weight if doubt else 1.0
+                label_loss += weight * entropy(logistic(logit), float(label == face.label)) / 3
+    present = []
+    for place in np.ndindex(3, side, side):
+        x, y = (place[2] + 0.5) * stride, (place[1] + 0.5) * stride
+        held = [f for f in faces if f.box[0] < x < f.box[2] and f.box[1] < y < f.box[3]]
+        if goals[place] > 0 or not any(face.label == IGNORED for face in held):
+            present.append(entropy(logistic(float(sure[place[0], 0, place[1], place[2]])), goals[place]))
+    return label_loss, box_loss, sum(present) / max(1, len(present)), count
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_loss_with_anchors_is_that_of_its_description(seed: int) -> None:
+    """Scores, boxes and objectness of any faces cost what was counted by hand."""
+    maps, faces = some_maps(seed, 9, 12, 3), some_faces(seed)
+
+    parts = AnchorLoss(SIDE, SIDE, DEFAULT_ANCHORS)(maps, targets(faces))
+
+    labels, boxes, present, counts = zip(*(level_by_hand(maps, n, faces) for n in range(3)), strict=True)
+    total, config = max(1, sum(counts)), CONFIG.anchors
+    weighted = sum(share * each for share, each in zip(config.balance, present, strict=True))
+    expected = {
+        "scores": config.label_weight * sum(labels) / total,
+        "boxes": config.box_weight * sum(boxes) / total,
+        "objectness": config.objectness_weight * weighted * (SIDE / 640) ** 2,
+    }
+    expected["loss"] = sum(expected.values())
+    assert {name: float(value) for name, value in parts.items()} == pytest.approx(expected, rel=1e-4)
