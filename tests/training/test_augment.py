@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 
 import cv2
@@ -11,7 +11,7 @@ import pytest
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from training.augment import AugmentConfig, Augmenter, Sample
+from training.augment import AugmentConfig, Augmenter, Sample, photometric
 from training.hard_cases import HardCaseConfig
 from training.loss import IGNORED
 
@@ -272,3 +272,32 @@ def test_two_class_flags_stay_with_their_faces() -> None:
 
         faces = made.labels >= 0
         assert ((made.labels == 1) == made.is_two_class)[faces].all()
+
+
+def coloured(**chances: float) -> Iterator[tuple[NDArray[np.floating], NDArray[np.floating]]]:
+    """Mean colours of the red left and the green right of pictures that are varied in some ways only."""
+    plain = np.full((40, 60, 3), (160, 60, 40), np.uint8)
+    plain[:, 30:] = (50, 140, 70)
+    for seed in range(20):
+        made = photometric(plain, replace(GEOMETRY, **chances), generator(seed))
+        yield made[:, :25].mean((0, 1)), made[:, 35:].mean((0, 1))
+
+
+@pytest.mark.parametrize("way", ["blur", "noise", "jpeg"])
+def test_what_spoils_a_picture_leaves_its_colours(way: str) -> None:
+    """Lenses, sensors and codecs swap no channels, and shift no light."""
+    for left, right in coloured(**{way: 1.0}):
+        assert left == pytest.approx((160, 60, 40), abs=8)
+        assert right == pytest.approx((50, 140, 70), abs=8)
+
+
+def test_other_light_is_what_it_says() -> None:
+    """Grey has no colour, dusk is darker, a bright door dims one side more than the other."""
+    for left, right in coloured(grey=1.0):
+        assert np.ptp(left) == np.ptp(right) == 0
+    for left, right in coloured(dark=1.0):
+        assert left[0] < 0.8 * 160
+        assert right[1] < 0.8 * 140
+    sides = [(left[0] / 160, right[1] / 140) for left, right in coloured(backlight=1.0)]
+    assert {left < right for left, right in sides} == {True, False}
+    assert all(max(each) > 1.3 * min(each) for each in sides)
