@@ -135,3 +135,21 @@ def test_a_speck_in_the_corner_is_no_box_in_other_units(tmp_path: Path, output: 
 
     assert imported.boxes == [[("with_mask", (180, 80, 220, 120))]]
     assert "1 faces are smaller than a pixel and were left out." in imported.err
+
+
+@pytest.mark.parametrize(
+    ("stated", "code"), [((100, 80), 0), ((0, 0), 0), ((80, 100), 1), ((200, 160), 1)], ids=str
+)
+def test_boxes_for_a_picture_of_another_size_are_refused(
+    tmp_path: Path, output: Path, stated: tuple[int, int], code: int
+) -> None:
+    """Also one with its sides swapped, where no EXIF data turns it; 0 × 0 says nothing."""
+    picture(tmp_path / "in" / "a.jpg")
+    size = dict(zip(("width", "height"), stated, strict=True))
+    entry = {"id": 4, "file_name": "a.jpg", **size}
+    source = coco(tmp_path / "in" / "all.json", [("with_mask", (10, 20, 30, 40))], images=[entry])
+
+    imported = run(output, "coco", source)
+
+    assert imported.code == code
+    assert ("boxes are for a picture of {}×{}".format(*stated) in imported.err) == bool(code)
