@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -115,3 +119,51 @@ def test_a_bundle_that_cannot_be_written_is_refused_at_once(invoke: Invoke, tmp_
     assert outcome.err == (
         f"Error: {tmp_path / 'report.rar'} is no archive's name. Let it end in .zip or .tar.gz.\n"
     )
+
+
+_HANGING = """
+import sys
+from types import MappingProxyType
+
+if "pi_mask.doctor.child" in sys.orig_argv:
+    import os
+    import signal
+
+    from pi_mask.doctor import examination
+
+    def hang(machine, settings):
+        note = open(os.environ["CHILD"], "w", buffering=1)
+        signal.signal(signal.SIGALRM, lambda *_: note.write("left behind"))
+        signal.alarm(60)
+        note.write("here\\n")
+        signal.pause()
+        yield
+
+    examination.DEVICE_CHECKS = MappingProxyType({"coral": hang})
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_check_that_hangs_does_not_outlive_the_doctor(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would keep the camera or the Coral: after Ctrl-C, kill, or a terminal that is closed."""
+    (tmp_path / "sitecustomize.py").write_text(_HANGING)
+    note = tmp_path / "child"
+    os.mkfifo(note)
+    monkeypatch.setenv("CHILD", str(note))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    command = [sys.executable, "-m", "pi_mask", "doctor", "--desktop"]
+
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process,
+        note.open() as child,
+    ):
+        assert child.readline() == "here\n"
+        process.send_signal(number)
+        err = process.communicate()[1]
+        last_words = child.read()  # at the latest when its alarm rings
+
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "Error: Interrupted."
+    assert last_words == ""

@@ -11,6 +11,7 @@ import click
 
 from pi_mask.commands.options import Given, json_option, settings_options
 from pi_mask.commands.run import DESKTOP
+from pi_mask.commands.signals import ending_on_signals
 from pi_mask.commands.streams import say, tell
 
 if TYPE_CHECKING:
@@ -63,10 +64,11 @@ def doctor(given: Given, *, is_desktop: bool, has_camera: bool, target: Path | N
         check_target(target)
     machine, loaded = Machine(ROOT, query_service()), _load(given, is_desktop=is_desktop)
     results = []
-    for result in examine(machine, loaded, has_camera=has_camera):
-        results.append(result)
-        if not as_json:
-            _show(result)
+    with ending_on_signals():  # a check that hangs ends too, rather than keep its device
+        for result in examine(machine, loaded, has_camera=has_camera):
+            results.append(result)
+            if not as_json:
+                _show(result)
     if not (machine.is_raspberry_pi or is_desktop):
         tell("This is no Raspberry Pi: --desktop looks at webcam, CPU and console instead.")
     if as_json:
