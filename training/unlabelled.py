@@ -31,7 +31,7 @@ from training.command import Command
 from training.face_finder import FaceFinder, Image, Search
 
 MIN_SCORE = 0.5
-"""Of 97 boxes of the default of this score that the face finder misses most are masks: see LOG.md."""
+"""Of 97 such boxes of the default that the face finder misses about seventy are masked faces: see LOG.md."""
 _SHARED = 0.3
 """A box that shares this much of the smaller one's area with an annotation is of that face."""
 
