@@ -210,7 +210,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         partial.replace(path)
     except OSError as error:
         raise OutputError(
-            f"{path} cannot be written: {error.strerror}. Free some space, or choose another --output."
+            f"{path} cannot be written: {error.strerror}. Check the folder and the disk."
         ) from error
     finally:
         with suppress(OSError):

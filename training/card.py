@@ -16,6 +16,7 @@ import click
 
 from pi_mask.errors import OutputError
 from pi_mask.manifest import DEFAULT_MODEL, Manifest, load_manifest
+from training.annotations import write_text
 from training.card_texts import (
     COMPARED,
     FOR_THE_OWNER,
@@ -30,7 +31,6 @@ from training.card_texts import (
     WHY,
 )
 from training.command import Command
-from training.manifests import write_whole
 
 SOURCES = Path(__file__).parent / "data_sources.json"
 
@@ -49,7 +49,7 @@ def write_card(folder: Path) -> Path:
     has_ours = any(map(_is_ours, manifests))
     text = [INTRODUCTION, *[LIMITS] * has_ours, *_comparison(manifests), *map(_model, manifests)]
     path = card_path(folder)
-    write_whole(path, "\n".join([*text, *[_sources()] * has_ours]).encode())
+    write_text(path, "\n".join([*text, *[_sources()] * has_ours]))
     return path
 
 

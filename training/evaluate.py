@@ -26,14 +26,14 @@ from pi_mask.camera.picture import decode_picture
 from pi_mask.errors import InputError
 from pi_mask.manifest import find_manifest, load_manifest
 from pi_mask.output import prepare_folder
-from training.annotations import read_annotations
+from training.annotations import read_annotations, write_text
 from training.card import card_path, write_card
 from training.command import Command
 from training.data import Picture, load_coco
 from training.door_view import door_view
 from training.float_parent import float_file
 from training.latency import against_float, stages
-from training.manifests import manifest_json, write_whole
+from training.manifests import manifest_json
 from training.metrics import (
     MIN_SIDE_PX,
     average_precision,
@@ -226,8 +226,8 @@ def main(model: Path, data: Path, output: Path | None, **options: Any) -> None: 
     drawn = write_pictures(folder, manifest.name, metrics, precision)
     metrics["pictures"] = [Path(os.path.relpath(each, path.parent)).as_posix() for each in drawn]
     record = metrics | {"curves": curves(precision), "origin": origin}
-    write_whole(folder / "evaluation.json", (json.dumps(record, indent=1) + "\n").encode())
-    write_whole(path, manifest_json(manifest.model_copy(update={"metrics": metrics})).encode())
+    write_text(folder / "evaluation.json", json.dumps(record, indent=1) + "\n")
+    write_text(path, manifest_json(manifest.model_copy(update={"metrics": metrics})))
     card = write_card(path.parent)
     click.echo(f"mAP50 {measured['int8']['mAP50']:.3f}; see {card} and {folder}")
 

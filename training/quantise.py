@@ -28,12 +28,12 @@ from pi_mask.detector import letterbox
 from pi_mask.manifest import Manifest, ModelFile, ModelInput
 from pi_mask.output import prepare_folder
 from pi_mask.types import MaskLabel
-from training.annotations import write_bytes
+from training.annotations import write_bytes, write_text
 from training.calibration import calibrate, limit_range, set_range
 from training.command import Command, InputSide
 from training.data import LABELS, Picture, load_coco
 from training.float_parent import IOU_THRESHOLD, MIN_SIDE_SHARE, float_file
-from training.manifests import manifest_json, write_whole
+from training.manifests import manifest_json
 from training.networks.base import DetectionNetwork, Exported, count_weights
 from training.networks.registry import load_checkpoint
 from training.provenance import provenance, run_record
@@ -171,7 +171,7 @@ def write_model(
         metrics={},
     )
     write_bytes(path, model)
-    write_whole(path.with_suffix(".json"), manifest_json(manifest).encode())
+    write_text(path.with_suffix(".json"), manifest_json(manifest))
     return path.with_suffix(".json")
 
 

@@ -25,12 +25,13 @@ from pi_mask.errors import UsageError
 from pi_mask.manifest import Manifest, find_manifest, load_manifest
 from pi_mask.settings import ModelSettings
 from pi_mask.types import BoundingBox, Frame, MaskLabel
+from training.annotations import write_text
 from training.augment import AugmentConfig, Sample
 from training.command import Command
 from training.data import LABELS, TrainingSet, load_coco
 from training.door_view import is_ignored
 from training.intervals import interval
-from training.manifests import manifest_json, write_whole
+from training.manifests import manifest_json
 from training.provenance import provenance
 
 _LOWEST = 0.1
@@ -197,7 +198,7 @@ def main(model: Path, data: Path, pictures: int) -> None:
         )
     record = {**manifest.training, "thresholds": provenance(asdict(config), [data])}
     changes = {"thresholds": thresholds, "training": record, "metrics": _still_true(manifest, thresholds)}
-    write_whole(path, manifest_json(manifest.model_copy(update=changes)).encode())
+    write_text(path, manifest_json(manifest.model_copy(update=changes)))
     named = ", ".join(f"{label.value} {value:g}" for label, value in thresholds.items())
     click.echo(f"{named}: cost {price:.4f} on {len(evidence.truth)} faces in {evidence.pictures} pictures")
 

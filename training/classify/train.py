@@ -30,13 +30,13 @@ from torch.utils.data import DataLoader
 
 from pi_mask.errors import InputError
 from pi_mask.output import prepare_folder
+from training.annotations import write_bytes, write_text
 from training.classify.crops import CropConfig, Face, FaceCrops, cut_faces, face_crop
 from training.classify.network import SIDE, FaceClassifier
 from training.command import Command
 from training.data import LABELS, load_coco
 from training.fitting import fit as fit_whole
 from training.loss import LossConfig, label_weights
-from training.manifests import write_whole
 from training.networks.imagenet import imagenet_weights
 from training.precision import PRECISIONS, native_precision
 from training.provenance import provenance
@@ -165,10 +165,10 @@ def main(data: Path, val: Path, output: Path, epochs: int) -> None:
     network.features.load_imagenet(torch.load(imagenet_weights(), weights_only=True))
     network = fit(config, faces, network, output)
     model = to_int8(network, faces, config)
-    write_whole(output / "classifier.tflite", model)
+    write_bytes(output / "classifier.tflite", model)
     record: dict[str, Any] = provenance(asdict(config), [data, val])
     record |= {"sha256": hashlib.sha256(model).hexdigest(), "float_recall": recall(network, unseen)}
-    write_whole(output / "classifier.json", (json.dumps(record, indent=2) + "\n").encode())
+    write_text(output / "classifier.json", json.dumps(record, indent=2) + "\n")
     click.echo(f"{output / 'classifier.tflite'}: float recall on val {record['float_recall']}")
 
 

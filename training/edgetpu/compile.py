@@ -20,9 +20,10 @@ from pi_mask.errors import HardwareMissingError, ModelError, OutputError
 from pi_mask.inference.graph import EDGETPU_OP
 from pi_mask.inference.matching import match_outputs
 from pi_mask.manifest import Manifest, ModelFile, find_manifest, load_manifest, read_model
+from training.annotations import write_bytes, write_text
 from training.edgetpu.flatbuffer import read_graph
 from training.edgetpu.prepare import prepare
-from training.manifests import manifest_json, write_whole
+from training.manifests import manifest_json
 
 COMPILER: Final = "edgetpu_compiler"
 _TIMEOUT_S: Final = 900
@@ -118,16 +119,16 @@ def compile_model(model: Path) -> tuple[Path, Log]:
     compiled, log = _run(compiler, Path(manifest.cpu.file).stem, prepare(content))
     _check(content, compiled, log, allowed)
     target = path.with_name(f"{Path(manifest.cpu.file).stem}_edgetpu.tflite")
-    described = manifest_json(_described(manifest, target, compiled, log)).encode()
+    described = manifest_json(_described(manifest, target, compiled, log))
     before = target.read_bytes() if target.exists() else None
-    write_whole(target, compiled)
+    write_bytes(target, compiled)
     try:
-        write_whole(path, described)
+        write_text(path, described)
     except OutputError:
         if before is None:
             target.unlink()
         else:
-            write_whole(target, before)
+            write_bytes(target, before)
         raise
     return target, log
 

@@ -195,7 +195,7 @@ def test_a_manifest_that_cannot_be_written_leaves_no_compiled_file(
 ) -> None:
     """The two go together."""
     before = contents(model.parent)
-    blocked = model.with_name(f".{model.stem}.json.part")
+    blocked = model.with_name(f".{model.stem}.json.partial")
     blocked.mkdir()
 
     with pytest.raises(OutputError, match=r"colours\.json cannot be written"):
