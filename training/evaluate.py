@@ -217,6 +217,7 @@ def main(model: Path, data: Path, output: Path | None, **options: Any) -> None: 
     card_path(path.parent)
     folder = (output or _default_output(path.parent)) / manifest.name
     prepare_folder(folder)
+    prepare_folder(path.parent)
     pictures = load_coco(data)
     groups = [image.group or image.file_name for image in read_annotations(data)]
     measured, precision = evaluate(model, pictures, config, groups)

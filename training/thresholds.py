@@ -23,6 +23,7 @@ from pi_mask.commands.streams import tell
 from pi_mask.detector import Detector
 from pi_mask.errors import UsageError
 from pi_mask.manifest import Manifest, find_manifest, load_manifest
+from pi_mask.output import prepare_folder
 from pi_mask.settings import ModelSettings
 from pi_mask.types import BoundingBox, Frame, MaskLabel
 from training.annotations import write_text
@@ -177,6 +178,7 @@ def main(model: Path, data: Path, pictures: int) -> None:
     config = Config(pictures=pictures)
     path = find_manifest(str(model))
     manifest = load_manifest(path)
+    prepare_folder(path.parent)
     single = AugmentConfig(mosaic=0.0)
     samples = TrainingSet(
         load_coco(data), manifest.input.width, single, incorrect_weight=3.0, seed=config.seed

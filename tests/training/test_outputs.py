@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import tempfile
 from pathlib import Path
+from typing import IO, Any
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from tests.training.colour_data import save_data
-from training import average, check, evaluate, mistakes, qat, quantise, unlabelled
+from training import average, check, evaluate, mistakes, qat, quantise, thresholds, unlabelled
 from training.classify import train as classify
 
 WEIGHTS = Path(__file__).parents[2] / "training" / "weights" / "nano_320.safetensors"
@@ -45,3 +49,28 @@ def test_an_unwritable_output_is_noticed_before_the_pictures_are_read(
     assert result.stderr.startswith(f"Error: {tmp_path / 'taken'}")
     assert " cannot be written to: " in result.stderr
     assert result.stderr.endswith(". Choose another folder.\n")
+
+
+@pytest.mark.parametrize("command", [evaluate.main, thresholds.main], ids=["evaluate", "thresholds"])
+def test_a_models_read_only_folder_is_noticed_before_the_pictures_are_read(
+    command: click.Command, tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The manifest is written last, after minutes; whether that will do is known before."""
+    data = save_data(tmp_path / "data", [((), ())])
+    (tmp_path / "data" / "images" / "0.png").unlink()
+    anywhere = tempfile.TemporaryFile
+
+    def elsewhere(dir: Path) -> IO[Any]:
+        if dir == model.parent:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return anywhere(dir=dir)
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", elsewhere)
+    output = ["--output", str(tmp_path / "out")] if command is evaluate.main else []
+
+    result = CliRunner().invoke(command, ["--model", str(model), "--data", str(data), *output])
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"Error: {model.parent} cannot be written to: Read-only file system. Choose another folder.\n"
+    )
