@@ -108,14 +108,13 @@ def main(
     if augment and data is None:
         raise UsageError("Nothing is varied without pictures. Give --data too, or leave --augment out.")
     prepare_folder(output.parent)
+    record = with_parents(provenance({}, []), averaged=paths)
     mean = average([load_checkpoint(path) for path in paths])
-    record = provenance({}, [])
     if data is not None:
         variations = parse_augment(augment)
         measure_statistics(mean.network, training_batches(data, mean.size, variations, batches))
-        record = provenance({"augment": asdict(variations), "batches": batches}, [data])
+        record |= provenance({"augment": asdict(variations), "batches": batches}, [data])
     save_checkpoint(mean, output)
-    record = with_parents(record, averaged=paths)
     write_text(output.with_suffix(".json"), json.dumps(record, indent=2) + "\n")
     click.echo(f"{output}: the mean of {len(paths)} checkpoints, {mean.name} at {mean.size} px")
 

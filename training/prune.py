@@ -66,10 +66,10 @@ def main(checkpoint: Path, share: float, output: Path) -> None:
     if output.suffix not in SUFFIXES:
         raise UsageError(f"{output} does not end in .ckpt. Name it so: training.train --start reads it.")
     whole = load_checkpoint(checkpoint)
+    record = with_parents({"pruned_share": share}, start=checkpoint)
     before = count_weights(whole.network)
     prune(whole.network, share)
     save_checkpoint(whole, output)
-    record = with_parents({"pruned_share": share}, start=checkpoint)
     write_text(output.with_suffix(".json"), json.dumps(record, indent=2) + "\n")
     after = count_weights(whole.network)
     click.echo(f"{output}: {after:,} of {before:,} weights. Retrain it: training.train --start {output}")

@@ -194,6 +194,7 @@ def main(checkpoint: Path, data: Path, output: Path, augment: tuple[str, ...], *
     trained = load_checkpoint(checkpoint)
     prepare_folder(output.parent)
     config = Config(augment=parse_augment(augment), **options)
+    record = with_parents(provenance(asdict(config), [data]), start=checkpoint)
     pictures = calibration_images(load_coco(data), QuantiseConfig(size=trained.size))
     ranges = (torch.from_numpy(image).permute(0, 3, 1, 2) for image in pictures)
     batches = training_batches(data, trained.size, config.augment, config.steps + _HELD_BATCHES, config.batch)
@@ -204,7 +205,6 @@ def main(checkpoint: Path, data: Path, output: Path, augment: tuple[str, ...], *
             "Lower --learning-rate."
         )
     save_checkpoint(trained, output)
-    record = with_parents(provenance(asdict(config), [data]), start=checkpoint)
     write_text(output.with_suffix(".json"), json.dumps(record, indent=2) + "\n")
     click.echo(f"{output}: in int8 {after:.3g} away from the float network, was {before:.3g}")
 

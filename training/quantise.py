@@ -195,11 +195,11 @@ def main(  # noqa: PLR0913, PLR0917 one argument per option
     trained = load_checkpoint(checkpoint)
     prepare_folder(output)
     config = Config(size=size or trained.size, percentile=percentile)
+    record = run_record(checkpoint) | {"quantisation": provenance(asdict(config), [data])}
     model = convert_float(trained.network, config.size)
     write_bytes(float_file(checkpoint, config.size), model)
     images = calibration_images(load_coco(data), config)
     quantised = quantise(model, images, config.percentile, output_limits(trained.network))
-    record = run_record(checkpoint) | {"quantisation": provenance(asdict(config), [data])}
     file = output / f"{name or f'{trained.name}_{config.size}'}.tflite"
     path = write_model(quantised, trained.network, file, record, config.size)
     click.echo(f"{path}: {len(quantised) / 1e6:.2f} MB int8, {len(model) / 1e6:.2f} MB float32")

@@ -1,9 +1,10 @@
-"""Hold long commands to trying where they will write before they begin."""
+"""Hold commands to trying, before they begin, what would keep them from an end."""
 
 from __future__ import annotations
 
 import errno
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import IO, Any
@@ -13,8 +14,9 @@ import pytest
 from click.testing import CliRunner
 
 from tests.training.colour_data import save_data
-from training import average, check, evaluate, mistakes, qat, quantise, thresholds, unlabelled
+from training import average, check, evaluate, mistakes, prune, qat, quantise, thresholds, unlabelled
 from training.classify import train as classify
+from training.run_folder import RECORD
 
 WEIGHTS = Path(__file__).parents[2] / "training" / "weights" / "nano_320.safetensors"
 
@@ -74,3 +76,33 @@ def test_a_models_read_only_folder_is_noticed_before_the_pictures_are_read(
     assert result.stderr == (
         f"Error: {model.parent} cannot be written to: Read-only file system. Choose another folder.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("command", "inputs"),
+    [
+        (average.main, ("--checkpoint", "CHECKPOINT", "--checkpoint", "CHECKPOINT", "--data", "DATA")),
+        (prune.main, ("--checkpoint", "CHECKPOINT")),
+        (qat.main, ("--checkpoint", "CHECKPOINT", "--data", "DATA")),
+        (quantise.main, ("--checkpoint", "CHECKPOINT", "--data", "DATA")),
+    ],
+    ids=["average", "prune", "qat", "quantise"],
+)
+def test_a_parents_damaged_record_is_noticed_before_anything_is_made(
+    command: click.Command, inputs: tuple[str, ...], tmp_path: Path
+) -> None:
+    """One line names the record; no weights are left without one, and no pictures are read in vain."""
+    data = save_data(tmp_path / "data", [((), ())])
+    (tmp_path / "data" / "images" / "0.png").unlink()
+    checkpoint, record, output = (tmp_path / name for name in ("last.safetensors", RECORD, "made.ckpt"))
+    shutil.copyfile(WEIGHTS, checkpoint)
+    record.write_text('{"commit": "a')
+    meant = {"DATA": data, "CHECKPOINT": checkpoint}
+    arguments = [*(meant.get(each, each) for each in inputs), "--output", output]
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+
+    result = CliRunner().invoke(command, [str(each) for each in arguments])
+
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert result.stderr.startswith(f"Error: {record} is no whole JSON")
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == before
