@@ -13,13 +13,14 @@ from torch.utils.data import Dataset
 
 from pi_mask.camera.picture import decode_picture
 from pi_mask.errors import InputError
-from pi_mask.types import MaskLabel
+from pi_mask.types import BoundingBox, MaskLabel
 from training.annotations import IMAGES, AnnotatedImage, read_annotations
 from training.augment import AugmentConfig, Augmenter, Sample
 from training.hard_cases import draw_static
 from training.loss import IGNORED, Targets
 
 LABELS = tuple(MaskLabel)
+_FARTHEST_PX = 1e6  # beyond, the sums of training and OpenCV's own numbers overflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +44,26 @@ def load_coco(annotations: Path) -> list[Picture]:
     """Read a COCO file whose pictures lie in ``images/`` beside it, categories matched by name.
 
     Raises:
-        InputError: It is no such file, lists no picture, or a category is none of MaskLabel's names.
+        InputError: It is no such file, lists no picture, a category is none of MaskLabel's names, or a box's
+            corner is no number or far beyond any picture.
     """
     images = read_annotations(annotations)
     if not images:
         raise InputError(f"{annotations} lists no picture. Import some: python -m training.importers --help.")
+    for image in images:
+        if not all(_has_place(face.box) for face in image.faces):
+            raise InputError(
+                f"{annotations}: a box of {image.file_name} is in no place of a picture. Correct it. "
+                "All that is wrong with boxes says python -m training.check."
+            )
     three_class = {
         image.source for image in images if any(face.label is MaskLabel.INCORRECT for face in image.faces)
     }
     return [_picture(image, annotations.parent / IMAGES, image.source not in three_class) for image in images]
+
+
+def _has_place(box: BoundingBox) -> bool:
+    return all(abs(side) <= _FARTHEST_PX for side in (box.xmin, box.ymin, box.xmax, box.ymax))
 
 
 def _picture(image: AnnotatedImage, folder: Path, is_two_class: bool) -> Picture:

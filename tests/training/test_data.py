@@ -220,3 +220,12 @@ def test_a_file_without_pictures_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match=r"none\.json lists no picture"):
         load_coco(path)
+
+
+@pytest.mark.parametrize("width", [float("nan"), float("inf"), -1e40], ids=str)
+def test_a_box_without_a_place_is_named(tmp_path: Path, width: float) -> None:
+    """No picture could be varied or made harder with it, and no loss would be a number."""
+    path = save(tmp_path, annotations=[{"image_id": 9, "category_id": 3, "bbox": [1, 2, width, 4]}])
+
+    with pytest.raises(InputError, match=r"annotations\.json: a box of c\.png is in no place .*\.check\.$"):
+        load_coco(path)
