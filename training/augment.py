@@ -177,23 +177,24 @@ class Augmenter:
             rng: Source of chance.
         """
         hard, draw = self.config.hard, rng.random()
+        faces = sample.boxes[sample.labels != IGNORED]
         scale = fit * float(np.exp(rng.uniform(*np.log(self.config.scale))))
-        if draw < hard.big_face and len(sample.boxes):
-            box = sample.boxes[rng.integers(len(sample.boxes))].astype(np.float64)
+        if draw < hard.big_face and len(faces):
+            box = faces[rng.integers(len(faces))].astype(np.float64)
             face = max(float((box[2:] - box[:2]).max()), 1.0)
             return min(rng.uniform(0.5, 1.0) * side / face, _MAX_ZOOM), (box[:2] + box[2:]) / 2
         if draw > 1 - hard.far:
             scale = fit * rng.uniform(_FAR, 1.0) * self.config.scale[0]
-        return scale, self._anchor(sample, rng)
+        return scale, self._anchor(faces, sample.image.shape, rng)
 
     @staticmethod
-    def _anchor(sample: Sample, rng: Generator) -> NDArray[np.float64]:
+    def _anchor(faces: NDArray[np.float32], shape: tuple[int, ...], rng: Generator) -> NDArray[np.float64]:
         """The point that stays in view: mostly a face, so that zoomed pictures aren't empty."""
-        if len(sample.boxes) and rng.random() < 0.8:
-            box = sample.boxes[rng.integers(len(sample.boxes))].astype(np.float64)
+        if len(faces) and rng.random() < 0.8:
+            box = faces[rng.integers(len(faces))].astype(np.float64)
             middle: NDArray[np.float64] = (box[:2] + box[2:]) / 2
             return middle
-        place: NDArray[np.float64] = rng.uniform(0.2, 0.8, 2) * np.array(sample.image.shape[1::-1])
+        place: NDArray[np.float64] = rng.uniform(0.2, 0.8, 2) * np.array(shape[1::-1])
         return place
 
     def _visible(

@@ -95,6 +95,17 @@ def test_people_stand_before_the_lens_and_far_off(case: str, least: float, most:
         assert least <= (made.boxes[0, 2:] - made.boxes[0, :2]).max() <= most
 
 
+@pytest.mark.parametrize("case", ["big_face", "far"])
+def test_no_picture_is_drawn_around_a_region_to_ignore(case: str) -> None:
+    """A crowd beside a face changes nothing of the view that is chosen: only faces teach."""
+    augmenter = Augmenter(SIZE, replace(GEOMETRY, hard=replace(NOTHING_DRAWN, **{case: 1.0})))
+    alone, both = ellipses([(70, 40, 130, 120)]), ellipses([(0, 0, 30, 160), (70, 40, 130, 120)])
+    beside = replace(both, labels=np.array([IGNORED, 0]))
+    for seed in range(20):
+        views = [augmenter._view(each, 1.0, SIZE, generator(seed)) for each in (alone, beside)]
+        assert (views[0][0], views[0][1].tolist()) == (views[1][0], views[1][1].tolist())
+
+
 def test_faces_are_hidden_in_what_is_made_of_them() -> None:
     """Part of each is gone, whether it is mirrored then or not; where it was and its label stay."""
     for seed in range(10):
