@@ -106,10 +106,12 @@ class AnchorLoss:
 
     def match(self, level: int, targets: Targets, rows: int, columns: int) -> _Matches:
         """Which boxes of a level are which face's."""
-        faces = targets.boxes
+        return self._match(level, targets.boxes, targets.is_present & (targets.labels >= 0), rows, columns)
+
+    def _match(self, level: int, faces: Tensor, is_meant: Tensor, rows: int, columns: int) -> _Matches:
         ratio = (faces[..., 2:] - faces[..., :2]).clamp(min=1e-3)[:, :, None] / self._anchors[level]
         fits = torch.maximum(ratio, 1 / ratio).amax(-1) < self.config.anchors.ratio
-        fits = fits & (targets.is_present & (targets.labels >= 0))[..., None]
+        fits = fits & is_meant[..., None]
         centre = (faces[..., :2] + faces[..., 2:]) / 2 / self._strides[level]
         own = centre.floor()
         # Of the cells half a cell to either side one is the face's own; the other is its nearest neighbour.
@@ -132,10 +134,14 @@ class AnchorLoss:
         return torch.cat([centres - halves, centres + halves], dim=-1)
 
     def _counts(self, level: int, targets: Targets, goal: Tensor) -> Tensor:
-        """1 where a box is a face's or background, 0 in regions to ignore; shaped as the goal."""
-        is_ignored = (targets.is_present & (targets.labels < 0))[..., None]
-        ignored = (holds(targets.boxes, self._centres[level]) & is_ignored).any(1)
-        return ((goal > 0) | ~ignored.reshape(goal.shape[0], 1, *goal.shape[2:])).float()
+        """1 where a box is a face's or background, 0 where it is a region's to ignore; shaped as the goal."""
+        is_ignored = targets.is_present & (targets.labels < 0)
+        held = (holds(targets.boxes, self._centres[level]) & is_ignored[..., None]).any(1)
+        ignored = held.reshape(goal.shape[0], 1, *goal.shape[2:]).expand_as(goal).clone()
+        # A tiny face may lie between the cells' middles.
+        m = self._match(level, targets.boxes, is_ignored, *goal.shape[2:])
+        ignored[m.picture, m.anchor, m.row, m.column] = True
+        return ((goal > 0) | ~ignored).float()
 
 
 def _by_anchor(x: Tensor, n_anchors: int) -> Tensor:

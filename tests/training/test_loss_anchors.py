@@ -193,6 +193,20 @@ def test_a_region_to_ignore_teaches_nothing() -> None:
     assert all(float(both[6 + p.level][0, p.anchor, p.row, p.column]) != 0 for p in found)
 
 
+@pytest.mark.parametrize("corner", [(8.5, 16.5), (30.0, 42.0), (1.0, 100.0)], ids=str)
+def test_a_tiny_face_to_ignore_is_no_background(corner: tuple[float, float]) -> None:
+    """However few cells have their middle in it: where a face of its size would be learnt, nothing is."""
+    x, y = corner
+    region = Face((x, y, x + 3, y + 3), IGNORED)
+    would_learn = {place for place, _ in places(targets([replace(region, label=0)]))}
+
+    got = gradients(lively_maps(), targets([region]))
+
+    assert would_learn
+    assert all(float(got[6 + p.level][0, p.anchor, p.row, p.column]) == 0 for p in would_learn)
+    assert sum(int((x == 0).sum()) for x in got[6:]) == len(would_learn)
+
+
 def test_a_two_class_source_says_little_about_incorrect() -> None:
     """On its faces the label "incorrect" has a quarter of the gradient; all else is the same."""
     face = Face((8, 12, 40, 52), 0)

@@ -173,7 +173,11 @@ def level_by_hand(maps: Maps, level: int, faces: Sequence[Face]) -> tuple[float,
     present = []
     for place in np.ndindex(3, side, side):
         x, y = (place[2] + 0.5) * stride, (place[1] + 0.5) * stride
-        held = [f for f in faces if f.box[0] < x < f.box[2] and f.box[1] < y < f.box[3]]
+        held = [
+            f
+            for f in faces
+            if (f.box[0] < x < f.box[2] and f.box[1] < y < f.box[3]) or place in boxes_of(f, level, side)
+        ]
         if goals[place] > 0 or not any(face.label == IGNORED for face in held):
             present.append(entropy(logistic(float(sure[place[0], 0, place[1], place[2]])), goals[place]))
     return label_loss, box_loss, sum(present) / max(1, len(present)), count
