@@ -97,7 +97,7 @@ def main(format_name: str, source: Path, output: Path, append: bool, **options: 
         raise UsageError(
             "With --skip-damaged a picture without annotation may be full. Leave out --unlabelled-are-empty."
         )
-    if entry.is_of_several and options["unlabelled_are_empty"]:
+    if entry.is_list and options["unlabelled_are_empty"]:
         raise UsageError(
             f"A {format_name} file lists its empty pictures itself; others may be another file's. Leave out "
             "--unlabelled-are-empty."
@@ -130,10 +130,10 @@ def _settings(source: Path, labels: dict[str, str], options: dict[str, Value]) -
 
 
 def _tell_left_out(imported: Imported, entry: Format) -> None:
-    if entry.is_of_several:
+    if entry.is_list:
         others = imported.unlabelled + imported.made
         if others:
-            tell(f"{others} pictures are not in SOURCE and were left out.")
+            tell(f"{others} pictures have no annotation in SOURCE and were left out.")
     else:
         _tell_unlabelled(imported)
     if imported.lost:

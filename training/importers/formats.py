@@ -14,14 +14,14 @@ class Format:
     """One format: its reader, what SOURCE is, and labels whose meaning is plain.
 
     Attributes:
-        is_of_several: SOURCE often is one of several files about the pictures of one folder, such as the
-            parts of a split, and lists pictures without faces too.
+        is_list: SOURCE is about many pictures, and names those without faces too. The folder may hold others:
+            of another part of a split, or not labelled yet.
     """
 
     read: Reader
     source: str
     labels: Mapping[str, str] = field(default_factory=dict)
-    is_of_several: bool = False
+    is_list: bool = False
 
 
 _FMLD = {
@@ -34,14 +34,14 @@ _FMLD = {
 _WIDERFACE = {widerface.INVALID: IGNORED, "heavily_occluded_face": IGNORED}
 
 FORMATS: Mapping[str, Format] = {
-    "coco": Format(coco.read, "a JSON file", is_of_several=True),
-    "csv": Format(csv.read, "a table with the columns filename, class, xmin, ymin, xmax, ymax"),
-    "fddb": Format(fddb.read, "an ellipseList.txt, or the folder of them"),
+    "coco": Format(coco.read, "a JSON file", is_list=True),
+    "csv": Format(csv.read, "a table with the columns filename, class, xmin, ymin, xmax, ymax", is_list=True),
+    "fddb": Format(fddb.read, "an ellipseList.txt, or the folder of them", is_list=True),
     "fmld": Format(voc.read_fmld, "the folder of FMLD's XML files", _FMLD),
     "kitti": Format(kitti.read, "the folder of text files", {kitti.DONT_CARE: IGNORED}),
-    "labelbox": Format(labelbox.read, "an export, NDJSON or JSON"),
-    "mafa": Format(mafa.read, "LabelTrainAll.mat or LabelTestAll.mat", {mafa.INVALID: IGNORED}),
+    "labelbox": Format(labelbox.read, "an export, NDJSON or JSON", is_list=True),
+    "mafa": Format(mafa.read, "LabelTrainAll.mat or LabelTestAll.mat", {mafa.INVALID: IGNORED}, is_list=True),
     "voc": Format(voc.read, "the folder of XML files"),
-    "widerface": Format(widerface.read, "wider_face_train_bbx_gt.txt or its like", _WIDERFACE),
+    "widerface": Format(widerface.read, "wider_face_train_bbx_gt.txt or its like", _WIDERFACE, is_list=True),
     "yolo": Format(yolo.read, "the folder of text files"),
 }

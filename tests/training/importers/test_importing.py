@@ -147,13 +147,12 @@ def test_pictures_without_annotation_are_counted_or_taken(tmp_path: Path, output
     assert both.code == 2
 
 
-def test_pictures_beside_a_coco_file_are_not_taken_for_empty_ones(tmp_path: Path, output: Path) -> None:
-    """They may be those of the other part of a split, with faces: it lists its empty ones itself."""
-    picture(tmp_path / "in" / "a.jpg")
+@pytest.mark.parametrize("name", ["coco", "csv", "fddb", "labelbox", "mafa", "widerface"])
+def test_pictures_beside_a_list_are_not_taken_for_empty_ones(tmp_path: Path, output: Path, name: str) -> None:
+    """They may be another part's or skipped by who labelled, with faces: a list has its empty ones itself."""
     picture(tmp_path / "in" / "of-val.jpg")
-    source = coco(tmp_path / "in" / "train.json", [("with_mask", (10, 20, 30, 40))])
 
-    imported = run(output, "coco", source, "--unlabelled-are-empty")
+    imported = run(output, name, text(tmp_path / "in" / "train"), "--unlabelled-are-empty")
 
     assert imported.code == 2
     assert "Leave out --unlabelled-are-empty" in imported.err

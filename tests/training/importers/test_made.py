@@ -61,11 +61,16 @@ def test_the_pictures_of_a_report_are_none_of_the_collection(collection: Path, o
     assert imported.err.startswith(f"{drawn} pictures that an import copied there, or a check drew,")
 
 
-def test_one_part_of_a_split_gets_no_advice_about_the_other(collection: Path, output: Path) -> None:
-    """What a COCO file does not list may be in another one, with faces."""
+@pytest.mark.parametrize("name", ["coco", "csv"])
+def test_one_part_of_a_split_gets_no_advice_about_the_other(
+    collection: Path, output: Path, name: str
+) -> None:
+    """What a file about many pictures does not list may be in another one, with faces."""
     source = coco(collection / "train.json", [("with_mask", (10, 20, 30, 40))])
+    if name == "csv":
+        source = text(collection / "t.csv", "file,class,xmin,ymin,xmax,ymax", "a.jpg,with_mask,10,20,40,60")
 
-    imported = run(output, "coco", source, "--images", collection / "images")
+    imported = run(output, name, source, "--images", collection / "images")
 
-    assert imported.err == "1 pictures are not in SOURCE and were left out.\n"
+    assert imported.err == "1 pictures have no annotation in SOURCE and were left out.\n"
     assert json.loads(output.read_text())["images"][0]["original"] == "a.jpg"
