@@ -2,51 +2,35 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from click.testing import CliRunner
-from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from pi_mask.errors import InputError, OutputError, UsageError
-from pi_mask.types import MaskLabel
-from tests.training.colour_data import save_data
+from pi_mask.errors import InputError
 from tests.training.power_cut import train_first_epoch
-from training.augment import AugmentConfig
+from tests.training.short_runs import NANO, QUIET, SHORT, eight_pictures
 from training.data import TrainingSet, load_coco
-from training.fitting import WholeCheckpoints
 from training.networks.registry import NETWORKS, Checkpoint, load_checkpoint, save_checkpoint
 from training.networks.yolov5 import YoloV5
-from training.run_folder import Run, first_epoch, write_record
+from training.run_folder import Run, first_epoch
 from training.train import EpochPlan, build_network, main, train
-from training.trainee import Config, Trainee
+from training.trainee import Config
 
-# These come from Lightning and are as they should be in so short a run.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty:UserWarning"),
-    pytest.mark.filterwarnings("ignore:The number of training batches:UserWarning"),
-    pytest.mark.filterwarnings("ignore:.*LeafSpec.* is deprecated:FutureWarning"),
-    pytest.mark.filterwarnings("ignore:Found .* in eval mode at the start of training:UserWarning"),
-]
+pytestmark = QUIET
 ROOT = Path(__file__).parents[2]
-NANO = "ssd_mobilenet_v2_nano"
-SHORT: dict[str, Any] = {"size": 64, "batch": 2, "warmup_steps": 1, "val_every_epochs": 1, "workers": 0}
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Eight pictures of one or two faces; each is a patch of its label's colour."""
-    with_, without, wrong = MaskLabel
-    shown = [(with_,), (without,), (wrong,), (with_, wrong)] * 2
-    return save_data(tmp_path, [(labels, labels) for labels in shown])
+    """Eight pictures of faces."""
+    return eight_pictures(tmp_path)
 
 
 def test_small_pictures_come_first(data: Path) -> None:
@@ -91,20 +75,6 @@ def test_a_run_goes_on_where_it_stopped(data: Path, tmp_path: Path, monkeypatch:
     assert steps == {8}
     # The first start's figures stay.
     assert [(run.output / name / "metrics.csv").exists() for name in ("log", "log2")] == [True, True]
-
-
-def test_another_schedule_is_not_resumed(data: Path, tmp_path: Path) -> None:
-    """The cosine would rise again, and the record would be of another run."""
-    run = Run(data, data, tmp_path / "run")
-    train(Config(network=NANO, epochs=1, **SHORT), run)
-    record = (run.output / "run.json").read_text()
-
-    with pytest.raises(
-        UsageError, match=r"was begun with another --epochs: 1\. Resume it with that, or .*--start"
-    ):
-        train(Config(network=NANO, epochs=2, **SHORT), Run(data, data, run.output, resume=True))
-
-    assert (run.output / "run.json").read_text() == record
 
 
 def test_a_short_run_is_not_lost(data: Path, tmp_path: Path) -> None:
@@ -270,36 +240,6 @@ def test_other_networks_are_not_resumed_nor_started_from(data: Path, tmp_path: P
     assert line.startswith("Error: A YoloV5n cannot start from a SsdMobileNetV2Nano: they have other layers.")
 
 
-@pytest.mark.parametrize(
-    ("change", "option"),
-    [
-        ({"size": 96}, "--size: 64"),
-        ({"frozen": ("backbone",)}, "--freeze"),
-        ({"augment": AugmentConfig(grey=0.5)}, "--augment"),
-        ({"devices": 2}, "--devices: 1"),
-    ],
-)
-def test_a_run_goes_on_as_it_was_begun(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], option: str
-) -> None:
-    """Other pictures, parts or processes in the middle would spoil its schedule, or end in a traceback."""
-    run, config = Run(data, data, tmp_path / "run"), Config(network=NANO, epochs=2, **SHORT)
-    train_first_epoch(config, run, monkeypatch)
-    again = replace(run, resume=True)
-
-    with pytest.raises(UsageError, match=f"begun with another {option}"):
-        train(replace(config, **change), again)
-    with pytest.raises(UsageError, match="begun with another --teacher"):
-        first_epoch(config, replace(again, teacher=run.output / "last.ckpt"))
-    anchors = tmp_path / "anchors.json"
-    anchors.write_text("[]")
-    with pytest.raises(UsageError, match="begun with another --anchors"):
-        first_epoch(config, replace(again, anchors=anchors))
-    with pytest.raises(UsageError, match=r"holds a run\. Go on with it: --resume"):
-        train(config, run)
-    assert first_epoch(replace(config, val_every_epochs=3, workers=2), again) == 1
-
-
 def test_a_loss_that_is_no_number_ends_the_run(data: Path, tmp_path: Path) -> None:
     """Its weights would be written over the last good ones."""
     torch.manual_seed(0)
@@ -307,44 +247,6 @@ def test_a_loss_that_is_no_number_ends_the_run(data: Path, tmp_path: Path) -> No
 
     with pytest.raises(InputError, match="The loss is no number any more"):
         train(config, Run(data, data, tmp_path / "run"))
-
-
-def test_an_interrupted_run_is_an_interruption(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Ctrl-C ends with code 130, as everywhere; a full disk with one line."""
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    config = Config(network=NANO, epochs=1, **SHORT)
-    monkeypatch.setattr(Trainee, "training_step", stop)
-    with pytest.raises(KeyboardInterrupt):
-        train(config, Run(data, data, tmp_path / "one"))
-    monkeypatch.setattr(Trainee, "training_step", full)
-    with pytest.raises(OutputError, match="The run cannot be written: No space left on device"):
-        train(config, Run(data, data, tmp_path / "two"))
-
-
-def test_a_checkpoint_that_is_cut_off_leaves_the_one_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is written beside its place, whatever file system /tmp is on."""
-    path = tmp_path / "last.ckpt"
-    WholeCheckpoints().save_checkpoint({"epoch": 1}, path)
-
-    def cut(_self: object, _checkpoint: object, where: Path, _options: object = None) -> None:
-        Path(where).write_bytes(b"half")
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(TorchCheckpointIO, "save_checkpoint", cut)
-    with pytest.raises(KeyboardInterrupt):
-        WholeCheckpoints().save_checkpoint({"epoch": 2}, path)
-
-    assert torch.load(path, weights_only=False) == {"epoch": 1}
 
 
 def test_anchors_are_set_on_weights_to_start_from(tmp_path: Path) -> None:
@@ -370,34 +272,3 @@ def test_a_low_rate_never_rises(data: Path, tmp_path: Path) -> None:
     stored = torch.load(tmp_path / "run" / "last.ckpt", weights_only=False)
 
     assert stored["optimizer_states"][0]["param_groups"][0]["lr"] <= 1e-6
-
-
-def test_a_run_of_a_graphics_card_goes_on_without_one(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its checkpoint's tensors lie on the card, which this machine need not have."""
-    run = Run(data, data, tmp_path / "run")
-    write_record(Config(accelerator="cuda"), run)
-    with monkeypatch.context() as card:
-        card.setattr(torch.serialization, "location_tag", lambda _: "cuda:0")
-        torch.save({"epoch": 3, "state_dict": {"weight": torch.zeros(2)}}, run.output / "last.ckpt")
-
-    assert first_epoch(Config(), replace(run, resume=True)) == 4
-
-
-def test_another_teacher_is_not_resumed_with(tmp_path: Path) -> None:
-    """Whose view a network shares is part of what it learns."""
-    data = save_data(tmp_path / "data", [((MaskLabel.WITH_MASK,), (MaskLabel.WITH_MASK,))])
-    teachers = []
-    for name in ("one", "other"):
-        teachers.append(tmp_path / name / "last.ckpt")
-        save_checkpoint(Checkpoint(NANO, 64, NETWORKS[NANO]()), teachers[-1])
-        (tmp_path / name / "run.json").write_text(json.dumps({"commit": name}))
-    run = Run(data, data, tmp_path / "run", teacher=teachers[0])
-    write_record(Config(), run)
-    torch.save({"epoch": 0}, run.output / "last.ckpt")
-    again = replace(run, resume=True)
-
-    assert first_epoch(Config(), again) == 1
-    with pytest.raises(UsageError, match="begun with another --teacher"):
-        first_epoch(Config(), replace(again, teacher=teachers[1]))
