@@ -155,7 +155,7 @@ def test_every_picture_goes_through_the_detector(capsys: pytest.CaptureFixture[s
 def test_precision_is_told_by_size() -> None:
     """Each face counts in the row of its shorter side alone; a row without a label has None for it."""
     far, near = ((0, 0, 31, 40), MASKED), ((100, 0, 132, 40), MASKED)
-    found = [detection(near[0], MASKED, 0.9)]
+    found = [detection(shifted(near[0], 5), MASKED, 0.9)]  # near enough for AP at IoU 0.5 only
 
     table = by_size(precisions([picture(far, near)], [found]))
 
@@ -163,6 +163,17 @@ def test_precision_is_told_by_size() -> None:
     assert [row["AP50_with_mask"] for row in table.values()] == [0.0, pytest.approx(1.0), None, None]
     assert [row["mAP50"] for row in table.values()] == [0.0, pytest.approx(1.0), None, None]
     assert {row["AP50_incorrect"] for row in table.values()} == {None}
+
+
+def test_the_means_count_each_face_once() -> None:
+    """They are those of all faces, however many sizes these have: one of three is found."""
+    faces: list[tuple[Box, MaskLabel]] = [((x, 0, x + 20, 40), MASKED) for x in (0, 50)]
+    near: Box = (100, 0, 140, 50)
+
+    figures = average_precision([picture(*faces, (near, MASKED))], [[detection(near, MASKED)]])
+
+    third = pytest.approx(34 / 101)
+    assert figures == {"mAP50": third, "mAP": third, "AP50_with_mask": third}
 
 
 def test_a_false_box_counts_by_its_own_shorter_side() -> None:
