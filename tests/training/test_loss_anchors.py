@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pi_mask.decoder import Decoder
 from tests.training.faces import Face, targets
-from training.loss import IGNORED, LossConfig, Targets
+from training.loss import IGNORED, AnchorConfig, LossConfig, Targets
 from training.loss_anchors import AnchorLoss
 from training.networks.base import Maps
 from training.networks.yolov5 import YoloV5n
@@ -218,6 +218,23 @@ def test_a_two_class_source_says_little_about_incorrect() -> None:
         expected[:, :, 2] *= 0.25
         torch.testing.assert_close(after, expected.flatten(1, 2))
     assert all(map(torch.equal, three[3:], two[3:]))
+
+
+def test_two_faces_in_one_place_are_one_to_objectness() -> None:
+    """It says that somebody is there, not how many."""
+    with torch.no_grad():
+        one, two = (anchor_loss()(lively_maps(), targets(FACES[:1] * n))["objectness"] for n in (1, 2))
+
+    assert float(two) == pytest.approx(float(one), rel=1e-6)
+
+
+def test_objectness_pulls_at_no_box() -> None:
+    """It learns the overlap that a box reaches; a box does not learn to be as good as is said of it."""
+    silent = LossConfig(anchors=AnchorConfig(objectness_weight=0.0))
+
+    with_it, without = (gradients(lively_maps(), targets(FACES), config) for config in (None, silent))
+
+    assert all(map(torch.equal, with_it[:6], without[:6]))
 
 
 def test_pictures_without_faces_have_a_finite_loss() -> None:

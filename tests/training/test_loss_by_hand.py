@@ -15,7 +15,7 @@ from training.loss_anchors import AnchorLoss
 from training.networks.base import Maps
 from training.networks.yolov5 import DEFAULT_ANCHORS
 
-SIDE, STRIDES = 64, (8, 16, 32)
+HEIGHT, WIDTH, STRIDES = 64, 96, (8, 16, 32)
 CONFIG = LossConfig()
 Box = Sequence[float]
 
@@ -95,7 +95,7 @@ def some_faces(seed: int) -> list[Face]:
     rng = np.random.default_rng(seed)
     faces = []
     for _ in range(rng.integers(1, 5)):
-        (width, height), (x, y) = rng.uniform(4, 50, 2).tolist(), rng.uniform(-5, 50, 2).tolist()
+        (width, height), (x, y) = rng.uniform(4, 50, 2).tolist(), rng.uniform(-5, (80, 50)).tolist()
         label = int(rng.choice([0, 1, 2, IGNORED]))
         faces.append(Face((x, y, x + width, y + height), label, bool(rng.random() < 0.5)))
     return faces
@@ -104,8 +104,9 @@ def some_faces(seed: int) -> list[Face]:
 def some_maps(seed: int, *depths: int) -> Maps:
     """Random outputs with so many channels for scores, boxes and objectness."""
     generator = torch.Generator().manual_seed(seed)
+    sizes = [(HEIGHT // stride, WIDTH // stride) for stride in STRIDES]
     kinds = (
-        [torch.randn(1, depth, SIDE // s, SIDE // s, generator=generator) for s in STRIDES] if depth else []
+        [torch.randn(1, depth, *size, generator=generator) for size in sizes] if depth else []
         for depth in depths
     )
     return Maps(*kinds)
@@ -116,7 +117,7 @@ def test_the_loss_is_that_of_its_description(seed: int) -> None:
     """Scores and boxes of any faces cost what was counted by hand."""
     maps, faces = some_maps(seed, 3, 4, 0), some_faces(seed)
 
-    parts = DetectionLoss(SIDE, SIDE)(maps, targets(faces))
+    parts = DetectionLoss(HEIGHT, WIDTH)(maps, targets(faces))
 
     expected = by_hand(maps, faces)
     assert (float(parts["scores"]), float(parts["boxes"])) == pytest.approx(expected, rel=1e-4)
@@ -133,7 +134,7 @@ def entropy(said: float, goal: float) -> float:
     return -goal * math.log(said) - (1 - goal) * math.log(1 - said)
 
 
-def boxes_of(face: Face, level: int, side: int) -> list[tuple[int, int, int]]:
+def boxes_of(face: Face, level: int) -> list[tuple[int, int, int]]:
     """Anchor, row and column of a face's boxes: all similar anchors, in its cell and the two nearest ones."""
     width, height = face.box[2] - face.box[0], face.box[3] - face.box[1]
     x, y = ((face.box[0] + face.box[2]) / 2, (face.box[1] + face.box[3]) / 2)
@@ -146,19 +147,19 @@ def boxes_of(face: Face, level: int, side: int) -> list[tuple[int, int, int]]:
         for number, (w, h) in enumerate(DEFAULT_ANCHORS[level])
         if max(w / width, width / w, h / height, height / h) < CONFIG.anchors.ratio
         for cell in ((row, column), beside, above)
-        if min(cell) >= 0 and max(cell) < side
+        if 0 <= cell[0] < HEIGHT // STRIDES[level] and 0 <= cell[1] < WIDTH // STRIDES[level]
     ]
 
 
 def level_by_hand(maps: Maps, level: int, faces: Sequence[Face]) -> tuple[float, float, float, int]:
     """Of a level: sums for scores and boxes, the mean for objectness, and the number of faces' boxes."""
-    stride, side = STRIDES[level], SIDE // STRIDES[level]
+    stride, cells = STRIDES[level], (HEIGHT // STRIDES[level], WIDTH // STRIDES[level])
     scores, values, sure = (
-        kind[level][0].view(3, -1, side, side) for kind in (maps.scores, maps.boxes, maps.objectness)
+        kind[level][0].view(3, -1, *cells) for kind in (maps.scores, maps.boxes, maps.objectness)
     )
-    goals, label_loss, box_loss, count = np.zeros((3, side, side)), 0.0, 0.0, 0
+    goals, label_loss, box_loss, count = np.zeros((3, *cells)), 0.0, 0.0, 0
     for face in faces:
-        for anchor, row, column in boxes_of(face, level, side) if face.label != IGNORED else ():
+        for anchor, row, column in boxes_of(face, level) if face.label != IGNORED else ():
             said = [2 * logistic(v) for v in values[anchor, :, row, column].tolist()]
             x, y = (column - 0.5 + said[0]) * stride, (row - 0.5 + said[1]) * stride
             w, h = (each * said[2 + i] ** 2 / 2 for i, each in enumerate(DEFAULT_ANCHORS[level][anchor]))
@@ -171,12 +172,12 @@ def level_by_hand(maps: Maps, level: int, faces: Sequence[Face]) -> tuple[float,
                 weight = CONFIG.two_class_weight if doubt else 1.0
                 label_loss += weight * entropy(logistic(logit), float(label == face.label)) / 3
     present = []
-    for place in np.ndindex(3, side, side):
+    for place in np.ndindex(3, *cells):
         x, y = (place[2] + 0.5) * stride, (place[1] + 0.5) * stride
         held = [
             f
             for f in faces
-            if (f.box[0] < x < f.box[2] and f.box[1] < y < f.box[3]) or place in boxes_of(f, level, side)
+            if (f.box[0] < x < f.box[2] and f.box[1] < y < f.box[3]) or place in boxes_of(f, level)
         ]
         if goals[place] > 0 or not any(face.label == IGNORED for face in held):
             present.append(entropy(logistic(float(sure[place[0], 0, place[1], place[2]])), goals[place]))
@@ -188,7 +189,7 @@ def test_the_loss_with_anchors_is_that_of_its_description(seed: int) -> None:
     """Scores, boxes and objectness of any faces cost what was counted by hand."""
     maps, faces = some_maps(seed, 9, 12, 3), some_faces(seed)
 
-    parts = AnchorLoss(SIDE, SIDE, DEFAULT_ANCHORS)(maps, targets(faces))
+    parts = AnchorLoss(HEIGHT, WIDTH, DEFAULT_ANCHORS)(maps, targets(faces))
 
     labels, boxes, present, counts = zip(*(level_by_hand(maps, n, faces) for n in range(3)), strict=True)
     total, config = max(1, sum(counts)), CONFIG.anchors
@@ -196,7 +197,7 @@ def test_the_loss_with_anchors_is_that_of_its_description(seed: int) -> None:
     expected = {
         "scores": config.label_weight * sum(labels) / total,
         "boxes": config.box_weight * sum(boxes) / total,
-        "objectness": config.objectness_weight * weighted * (SIDE / 640) ** 2,
+        "objectness": config.objectness_weight * weighted * HEIGHT * WIDTH / 640**2,
     }
     expected["loss"] = sum(expected.values())
     assert {name: float(value) for name, value in parts.items()} == pytest.approx(expected, rel=1e-4)
