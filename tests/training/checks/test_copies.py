@@ -9,8 +9,10 @@ import pytest
 
 from pi_mask.types import BoundingBox, MaskLabel
 from tests.training.checks.checking import run
-from tests.training.checks.scenes import annotated, coco, face, save, scene, wall
+from tests.training.checks.scenes import FACE, annotated, coco, face, save, scene, wall
 from training.annotations import Face, read_annotations
+
+BARE = MaskLabel.WITHOUT_MASK
 
 
 def test_a_file_without_sizes_is_compared_by_its_pictures(tmp_path: Path) -> None:
@@ -87,7 +89,7 @@ def test_a_group_in_both_files_is_an_error(tmp_path: Path) -> None:
     """Pictures of one person on both sides leak even where they look different."""
     for index in range(3):
         save(tmp_path, f"{index}.jpg", scene(index))
-    train = coco(tmp_path, "train.json", annotated("0.jpg", group="anna"), annotated("1.jpg"))
+    train = coco(tmp_path, "train.json", *(annotated(f"{i}.jpg", group="anna") for i in (0, 1)))
     val = coco(tmp_path, "val.json", annotated("2.jpg", group="anna"))
 
     outcome = run(train, val)
@@ -114,24 +116,71 @@ def test_near_duplicates_of_one_file_belong_to_one_group(tmp_path: Path) -> None
     assert run(together).findings == []
 
 
+def half_as_large(is_mirrored: bool, *boxes: tuple[float, float, float, float]) -> list[BoundingBox]:
+    """What boxes in a picture of 320 × 240 are in its copy of 160 × 120."""
+    halves = [BoundingBox(*(side / 2 for side in box)) for box in boxes]
+    if not is_mirrored:
+        return halves
+    return [BoundingBox(160 - box.xmax, box.ymin, 160 - box.xmin, box.ymax) for box in halves]
+
+
+@pytest.mark.parametrize("is_mirrored", [False, True], ids=["", "mirrored"])
+def test_copies_of_two_sizes_agree_wherever_their_faces_are(tmp_path: Path, is_mirrored: bool) -> None:
+    """A small face in each corner is carried to its place; regions to ignore and tiny faces may differ."""
+    large, small = scene(1, (320, 240)), scene(1)
+    save(tmp_path, "a.jpg", large)
+    save(tmp_path, "b.jpg", np.ascontiguousarray(small[:, ::-1]) if is_mirrored else small)
+    corners = [(4.0, 4.0), (290.0, 4.0), (4.0, 210.0), (280.0, 200.0)]
+    boxes = [(x, y, x + 20, y + 24) for x, y in corners]
+    labels = [*MaskLabel, MaskLabel.WITH_MASK]
+    faces = [Face(BoundingBox(*box), label) for box, label in zip(boxes, labels, strict=True)]
+    carried = zip(half_as_large(is_mirrored, *boxes), labels, strict=True)
+    region, tiny = Face(BoundingBox(100, 100, 200, 200), None), Face(BoundingBox(150, 20, 165, 60), BARE)
+    first = annotated("a.jpg", *faces, region, tiny, size=(320, 240), group="g")
+    second = annotated("b.jpg", *(Face(*each) for each in carried), group="g")
+
+    assert run(coco(tmp_path, "train.json", first, second)).findings == []
+    assert run(coco(tmp_path, "train.json", second, first)).findings == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [((0, 120), (0, 160)), ((2, 117), (0, 160)), ((0, 117), (0, 156))],
+    ids=["pasted", "cropped, as its shape tells", "cropped, as its looks tell"],
+)
+def test_only_copies_of_the_whole_picture_are_held_against_each_other(
+    tmp_path: Path, rows: tuple[int, int], columns: tuple[int, int]
+) -> None:
+    """A pasted mask is another label, and in a crop a face is elsewhere: neither is a mistake."""
+    save(tmp_path, "a.jpg", scene(1))
+    part = scene(1)[slice(*rows), slice(*columns)]
+    save(tmp_path, "b.jpg", part)
+    size = (part.shape[1], part.shape[0])
+    is_pasted = size == (160, 120)
+    second = annotated("b.jpg", face(BARE, 70), size=size, group="g", is_synthetic=is_pasted)
+
+    found = run(coco(tmp_path, "train.json", annotated("a.jpg", FACE, group="g"), second))
+
+    assert not [kind for kind, _ in found.findings if kind.startswith("copies differ")]
+    assert len(found.report["near_duplicates"]) == 1
+
+
 @pytest.mark.parametrize("is_mirrored", [False, True], ids=["", "mirrored"])
 def test_copies_that_are_annotated_differently_are_found(tmp_path: Path, is_mirrored: bool) -> None:
-    """Of two copies of a picture, one at half the size, one label and one face differ."""
+    """Of two copies of a picture, one at half the size, one label and a face of each differ."""
     large, small = scene(1, (320, 240)), scene(1)
     save(tmp_path, "a.jpg", large)
     save(tmp_path, "b.jpg", np.ascontiguousarray(small[:, ::-1]) if is_mirrored else small)
     mask, bare = MaskLabel.WITH_MASK, MaskLabel.WITHOUT_MASK
     first = annotated("a.jpg", face(mask, 20, 60), face(mask, 200, 60), size=(320, 240), group="g")
-    copied = Face(BoundingBox(10, 10, 40, 46), bare)
-    if is_mirrored:
-        copied = Face(BoundingBox(120, 10, 150, 46), bare)
+    copied = (Face(box, bare) for box in half_as_large(is_mirrored, (20, 20, 80, 92), (100, 120, 160, 192)))
 
-    outcome = run(coco(tmp_path, "train.json", first, annotated("b.jpg", copied, group="g")))
+    outcome = run(coco(tmp_path, "train.json", first, annotated("b.jpg", *copied, group="g")))
 
     both = ["train.json: a.jpg", "train.json: b.jpg"]
     assert outcome.findings == [("copies differ in their faces", both), ("copies differ in a label", both)]
     assert [finding["detail"] for finding in outcome.report["findings"]] == [
-        "1 of 2 and 1 faces are in one copy only",
+        "2 of 2 and 2 faces are in one copy only",
         "with_mask and without_mask at 20 20",
     ]
 
