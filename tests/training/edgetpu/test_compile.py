@@ -190,10 +190,13 @@ def test_a_file_that_the_manifest_does_not_name_is_not_compiled(
         compile_model(copy)
 
 
+@pytest.mark.parametrize("older", [None, b"of an earlier time"], ids=["first", "again"])
 def test_a_manifest_that_cannot_be_written_leaves_no_compiled_file(
-    model: Path, compiler: pytest.MonkeyPatch
+    model: Path, compiler: pytest.MonkeyPatch, older: bytes | None
 ) -> None:
-    """The two go together."""
+    """The two go together: an older file stays."""
+    if older is not None:
+        model.with_name(f"{NAME}_edgetpu.tflite").write_bytes(older)
     before = contents(model.parent)
     blocked = model.with_name(f".{model.stem}.json.partial")
     blocked.mkdir()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +16,15 @@ from pi_mask.errors import ModelError
 from pi_mask.inference.cpu import CpuInterpreter
 from tests.colour_model import install_model
 from tests.training.edgetpu.graphs import Step, Wire, build
-from training.edgetpu.flatbuffer import Operation, Tensor, TfliteGraph, pack, read_graph, unpack
+from training.edgetpu.flatbuffer import (
+    Operation,
+    Tensor,
+    TfliteGraph,
+    operator_name,
+    pack,
+    read_graph,
+    unpack,
+)
 
 SMALL = build(
     {"a": Wire(), "axes": Wire((2,), "INT32", [1, 2]), "b": Wire((1, 8), is_open=True)},
@@ -38,6 +48,25 @@ def test_tensors_and_operations_are_those_of_the_file() -> None:
         n_graphs=1,
         weights_bytes=8,
     )
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "name"), [(0, 3, "CONV_2D"), (150, 127, "GELU"), (3, 3, "CONV_2D"), (32, 32, "mine")]
+)
+def test_operations_of_old_and_new_files_have_their_names(new: int, old: int, name: str) -> None:
+    """Old files tell them in a byte alone; what a byte cannot hold is told beside it."""
+    code = schema.OperatorCodeT()
+    code.builtinCode, code.deprecatedBuiltinCode, code.customCode = new, old, b"mine"
+
+    assert operator_name(code) == name
+
+
+@pytest.mark.parametrize(("kind", "number"), [("INT32", np.int32), ("INT64", np.int64)])
+def test_axes_are_read_in_either_width(kind: str, number: type[np.signedinteger[Any]]) -> None:
+    """Converters write paddings and axes in 4 or 8 bytes."""
+    data = np.array([[1, -2], [3, 4]], number).tobytes()
+
+    assert Tensor("axes", (2, 2), kind, True, data, (), ()).integers().tolist() == [[1, -2], [3, 4]]
 
 
 def test_the_borders_are_the_interpreters(tmp_path: Path) -> None:

@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from pi_mask.inference.cpu import CpuInterpreter
 from pi_mask.manifest import load_manifest, models_dir, read_model, shipped_models
 from tests.training.edgetpu.graphs import Step, Wire, build
-from training.edgetpu.flatbuffer import read_graph
+from training.edgetpu.flatbuffer import pack, read_graph, unpack
 from training.edgetpu.prepare import prepare
 
 
-def resize(factor: float, *, half: bool = True, corners: bool = False) -> bytes:
-    """A model of one nearest-neighbour resizing."""
-    side = int(4 * factor)
+def resize(factor: float, *, half: bool = True, corners: bool = False, across: float = 0) -> bytes:
+    """A model of one nearest-neighbour resizing; ``across`` is another factor for the width."""
+    rows, columns = int(4 * factor), int(4 * (across or factor))
     wires = {
         "a": Wire((1, 4, 4, 2)),
-        "size": Wire((2,), "INT32", [side, side]),
-        "b": Wire((1, side, side, 2)),
+        "size": Wire((2,), "INT32", [rows, columns]),
+        "b": Wire((1, rows, columns, 2)),
     }
     options = {"halfPixelCenters": half, "alignCorners": corners}
     return build(wires, [Step("RESIZE_NEAREST_NEIGHBOR", ["a", "size"], ["b"], 3, options)])
@@ -53,12 +53,38 @@ def test_both_ways_of_counting_read_the_same_pixel(x: int, factor: int) -> None:
     assert (2 * x + 1) // (2 * factor) == x // factor
 
 
-@pytest.mark.parametrize("model", [resize(1.5), resize(2, half=False, corners=True)], ids=["1.5", "corners"])
+@pytest.mark.parametrize(
+    "model",
+    [resize(1.5), resize(2, across=1.5), resize(1.5, across=2), resize(2, half=False, corners=True)],
+    ids=["1.5", "1.5 across", "1.5 down", "corners"],
+)
 def test_others_stay_as_they_are(model: bytes) -> None:
     """A broken factor or aligned corners would read other pixels: nothing is touched."""
     before, after = read_graph(model).operations[0], read_graph(prepare(model)).operations[0]
 
     assert (after.version, after.options) == (3, before.options)
+
+
+def with_one_code(model: bytes) -> bytes:
+    """The same file with all operations of the first one's code, as converters write them."""
+    content = unpack(model)
+    for operator in content.subgraphs[0].operators:
+        operator.opcodeIndex = 0
+    content.operatorCodes = content.operatorCodes[:1]
+    return pack(content)
+
+
+def test_operations_that_share_a_version_are_rewritten_together_or_not_at_all() -> None:
+    """It is that of both: of a resizing that must keep it, and of an operation on floats."""
+    options = {"halfPixelCenters": True, "alignCorners": False}
+    ends = {"a": Wire((1, 4, 4, 2)), "whole": Wire((1, 8, 8, 2)), "b": Wire((1, 6, 6, 2))}
+    resizings = [Step("RESIZE_NEAREST_NEIGHBOR", ["a"], [end], 3, options) for end in ("whole", "b")]
+    mixed = {"a": Wire(), "f": Wire(kind="FLOAT32")}
+    additions = [Step("ADD", [kind, kind], [kind]) for kind in ("a", "f")]
+
+    for wires, steps in ((ends, resizings), (mixed, additions)):
+        model = with_one_code(build(wires, steps))
+        assert read_graph(prepare(model)) == read_graph(model)
 
 
 def test_versions_are_raised_for_int8_only() -> None:

@@ -51,18 +51,37 @@ def test_a_file_of_two_graphs_is_not_mapped() -> None:
 
 def test_a_version_that_ends_the_compiler_maps_nothing() -> None:
     """One convolution too new is said where it is; all else stays on the CPU with it."""
-    graph = build(
-        {"in": Wire(), "a": Wire(), "out": Wire()},
-        [Step("LOGISTIC", ["in"], ["a"], 2), Step("CONV_2D", ["a"], ["out"], 6)],
+    newest, found = (
+        report(
+            Path("new.tflite"),
+            build(
+                {"in": Wire(), "a": Wire(), "out": Wire()},
+                [Step("LOGISTIC", ["in"], ["a"], 2), Step("CONV_2D", ["a"], ["out"], version)],
+            ),
+        )
+        for version in (5, 6)
     )
-
-    found = report(Path("new.tflite"), graph)
 
     assert [line.reason for line in found.lines] == [
         "the compiler refuses the whole file for a version it doesn't know",
         "version 6, at most 5 is known",
     ]
     assert (found.n_mapped, found.n_mapped_prepared) == (0, 0)
+    assert (newest.n_mapped, newest.n_mapped_prepared) == (2, 2)
+
+
+def test_what_is_gained_by_rewriting_is_said() -> None:
+    """Resizing with half-pixel centres stays on the CPU as it stands, and is rewritten without."""
+    wires = {"in": Wire(), "size": Wire((2,), "INT32", [8, 8]), "out": Wire((1, 8, 8, 8))}
+    steps = [
+        Step("RESIZE_NEAREST_NEIGHBOR", ["in", "size"], ["out"], 3, {"halfPixelCenters": True}),
+        Step("EXP", ["out"], ["out"]),
+    ]
+
+    text = as_text(report(Path("resize.tflite"), build(wires, steps)))
+
+    assert "Predicted to run on the Edge TPU: 0 of 2 operations." in text
+    assert "As 'compile' rewrites it first, with the same results: 1 of 2." in text
 
 
 @pytest.mark.parametrize(
