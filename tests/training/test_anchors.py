@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from pi_mask.errors import InputError
 from pi_mask.types import BoundingBox, MaskLabel
 from training.anchors import Config, choose, compare, fit, ious, letterboxed_sizes, main, varied
-from training.annotations import AnnotatedImage, Face, write_annotations
+from training.annotations import AnnotatedImage, Face, read_annotations, write_annotations
 from training.networks.yolov5 import DEFAULT_ANCHORS, YoloV5
 from training.run_folder import Run
 from training.train import build_network
@@ -33,12 +33,13 @@ def people(count: int = 60) -> list[AnnotatedImage]:
 
 
 def test_sizes_are_those_of_the_letterboxed_picture() -> None:
-    """Both sides shrink by what fits the longer one; regions to ignore do not count."""
+    """Both sides shrink by what fits the longer one; regions to ignore and empty pictures do not count."""
     ignored = Face(BoundingBox(0, 0, 9, 9), None)
     images = [
         image((64, 80)),
         AnnotatedImage("b.jpg", 100, 320, (ignored,)),
         image((10, 20), frame=(160, 320)),
+        image(frame=(0, 0)),
     ]
 
     assert letterboxed_sizes(images, 320).tolist() == [[32, 40], [10, 20]]
@@ -59,12 +60,12 @@ def test_overlap_of_boxes_with_one_centre() -> None:
 
 
 def test_clusters_are_found() -> None:
-    """Faces of three sizes give those three anchors, small ones first."""
+    """Faces of three sizes give those three anchors, those of a small area first."""
     rng = np.random.default_rng(2)
-    centres = np.array([[100.0, 130.0], [10.0, 12.0], [30.0, 40.0]])
+    centres = np.array([[100.0, 130.0], [20.0, 90.0], [30.0, 40.0]])
     sizes = (centres[:, None] * rng.uniform(0.95, 1.05, (3, 50, 2))).reshape(-1, 2)
 
-    assert choose(sizes, 3, Config()) == pytest.approx(centres[[1, 2, 0]], rel=0.02)
+    assert choose(sizes, 3, Config()) == pytest.approx(centres[[2, 1, 0]], rel=0.02)
 
 
 def test_chosen_anchors_suit_their_faces_better_than_the_default_ones() -> None:
@@ -92,18 +93,31 @@ def test_the_default_anchors_are_those_that_training_takes() -> None:
     assert fits["default"]["as trained"] == fit(faces, network.level_anchors())
 
 
+def test_faces_too_small_to_train_on_are_measured_as_trained_only() -> None:
+    """As they are, what they fit to does not matter."""
+    _, fits = compare([*people(), image((5, 7))], Config(size=640))
+
+    sizes = letterboxed_sizes(people(), 640)
+    assert fits["default"]["as they are"] == fit(sizes, DEFAULT_ANCHORS)
+    assert fits["default"]["as trained"] != fit(varied(sizes, Config(size=640)), DEFAULT_ANCHORS)
+
+
 def test_the_file_goes_from_the_faces_to_the_manifest(tmp_path: Path) -> None:
     """The command's file is what training reads; the network's description of itself carries the anchors."""
     data = tmp_path / "train.json"
     write_annotations(data, people())
     output = tmp_path / "anchors.json"
 
-    result = CliRunner().invoke(main, ["--data", str(data), "--output", str(output)])
+    options = ["--size", "640", "--seed", "3"]
+
+    result = CliRunner().invoke(main, ["--data", str(data), "--output", str(output), *options])
     network = build_network(TrainConfig(network="yolov5n"), Run(data, data, tmp_path, anchors=output))
 
     assert result.exit_code == 0, result.output
     record = json.loads(output.read_text())
     assert record["fit"]["chosen"]["as trained"]["recall"] > 0.95
+    chosen, _ = compare(read_annotations(data), Config(size=640, seed=3))
+    assert (record["size"], record["anchors"]) == (640, json.loads(json.dumps(chosen)))
     assert isinstance(network, YoloV5)
     manifest = [[list(anchor) for anchor in level.anchors] for level in network.head().levels]
     assert manifest == [[pytest.approx(anchor, abs=0.01) for anchor in level] for level in record["anchors"]]
@@ -124,6 +138,7 @@ def test_the_seed_decides() -> None:
         ([image(frame=(10, 10))], "No face in the annotations"),
         ([image((10, 10), frame=(0, 0))], r"a\.jpg has no width and height"),
         ([image((4, 4))], "0 faces of 6 pixels and more are too few"),
+        ([image((4, 5), (5, 5), (5, 5.5), frame=(320, 240))], "Too few faces of different sizes reach 6"),
         ([image((12, 14), (12, 14))], "Too few faces of different sizes reach 6 pixels of 320"),
     ],
 )
