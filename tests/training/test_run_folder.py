@@ -74,6 +74,42 @@ def test_a_run_goes_on_as_it_was_begun(
     assert first_epoch(replace(config, val_every_epochs=3, workers=2), again) == 1
 
 
+def begun(run: Run, config: Config) -> Run:
+    """A run after its first epoch, to go on with."""
+    write_record(config, run)
+    torch.save({"epoch": 0}, run.output / "last.ckpt")
+    return replace(run, resume=True)
+
+
+def test_a_run_goes_on_with_its_own_data_and_anchors(data: Path, tmp_path: Path) -> None:
+    """Other annotations under the same name are other data; anchors may not go, nor become others."""
+    anchors = tmp_path / "anchors.json"
+    anchors.write_text("[1]")
+    again = begun(Run(data, data, tmp_path / "run", anchors=anchors), Config())
+
+    assert first_epoch(Config(), again) == 1
+    with pytest.raises(UsageError, match="begun with another --anchors"):
+        first_epoch(Config(), replace(again, anchors=None))
+    anchors.write_text("[2]")
+    with pytest.raises(UsageError, match="begun with another --anchors"):
+        first_epoch(Config(), again)
+    anchors.write_text("[1]")
+    data.write_text(data.read_text() + " ")
+    with pytest.raises(UsageError, match="begun with another --data"):
+        first_epoch(Config(), again)
+
+
+def test_a_run_of_an_older_version_goes_on(data: Path, tmp_path: Path) -> None:
+    """Its record may hold a setting that there is no more, and lack what came since."""
+    again = begun(Run(data, data, tmp_path / "run"), Config())
+    record = json.loads((again.output / "run.json").read_text())
+    del record["config"]["seed"], record["data"]
+    record["config"]["momentum"] = 0.9
+    (again.output / "run.json").write_text(json.dumps(record))
+
+    assert first_epoch(Config(seed=7), again) == 1
+
+
 def test_a_run_of_a_graphics_card_goes_on_without_one(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,10 +131,7 @@ def test_another_teacher_is_not_resumed_with(tmp_path: Path) -> None:
         teachers.append(tmp_path / name / "last.ckpt")
         save_checkpoint(Checkpoint(NANO, 64, NETWORKS[NANO]()), teachers[-1])
         (tmp_path / name / "run.json").write_text(json.dumps({"commit": name}))
-    run = Run(data, data, tmp_path / "run", teacher=teachers[0])
-    write_record(Config(), run)
-    torch.save({"epoch": 0}, run.output / "last.ckpt")
-    again = replace(run, resume=True)
+    again = begun(Run(data, data, tmp_path / "run", teacher=teachers[0]), Config())
 
     assert first_epoch(Config(), again) == 1
     with pytest.raises(UsageError, match="begun with another --teacher"):
