@@ -21,7 +21,7 @@ from training.networks.registry import Checkpoint, load_checkpoint, save_checkpo
 from training.networks.ssd import SsdMobileNetV2Nano
 from training.networks.yolov5 import YoloV5n
 from training.provenance import data_hash
-from training.qat import Config, divergence, main, retrain
+from training.qat import Config, QuantisedTrainee, divergence, main, retrain
 
 # They come from the packages and are as they should be.
 pytestmark = [
@@ -74,6 +74,46 @@ def test_boxes_of_nobody_do_not_count(kind: type[SsdMobileNetV2Nano] | type[Yolo
 
     assert float(divergence(elsewhere, empty, network)) < 1e-4
     assert float(divergence(other, one, network)) > 0.1
+
+
+def entropies(said: Tensor, wanted: Tensor) -> Tensor:
+    """Kullback-Leibler divergences of the logits' probabilities."""
+    p, q = wanted.double().sigmoid(), said.double().sigmoid()
+    return p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()
+
+
+@NETWORKS
+def test_the_distance_is_that_of_its_description(kind: type[SsdMobileNetV2Nano] | type[YoloV5n]) -> None:
+    """Summed box by box, and divided by how sure it is wanted that somebody is there."""
+    network = kind()
+    own, wanted = maps(network, 1), maps(network, 2)
+    total = sure = 0.0
+    for level, anchors in enumerate(network.level_anchors()):
+        ours, goals = own[level :: len(network.strides)], wanted[level :: len(network.strides)]
+        for anchor in range(max(1, len(anchors))):
+            scores, boxes = (slice(anchor * depth, (anchor + 1) * depth) for depth in (3, 4))
+            present: Tensor | float = 1.0
+            if anchors:
+                present = goals[2][:, anchor].sigmoid()
+                total += float(entropies(ours[2][:, anchor], goals[2][:, anchor]).sum())
+            best = present * goals[0][:, scores].sigmoid().amax(1)
+            sure += float(best.sum())
+            total += float((present * entropies(ours[0][:, scores], goals[0][:, scores]).sum(1)).sum())
+            total += float((best * (ours[1][:, boxes] - goals[1][:, boxes]).square().sum(1)).sum()) / 2
+
+    assert float(divergence(own, wanted, network)) == pytest.approx(total / sure, rel=1e-4)
+
+
+def test_what_int8_cuts_off_is_no_error() -> None:
+    """Values beyond the limits mean nothing more: to be cut to them is all that is asked for."""
+    torch.manual_seed(0)
+    network = SsdMobileNetV2Nano().eval()
+    for heads, value in ((network.scores, 9.0), (network.boxes, 20.0)):
+        for head in heads:
+            torch.nn.init.constant_(head[-1].bias, value)  # type: ignore[index]
+    pictures = torch.rand(2, 3, SIDE, SIDE)
+
+    assert QuantisedTrainee(network, [pictures], Config()).measure([pictures]) < 0.1
 
 
 @pytest.mark.parametrize("name", ["ssd_mobilenet_v2_512", "yolov5s_448"])
