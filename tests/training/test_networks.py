@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from training.networks.base import Exported, cell_centres
-from training.networks.mobilenet_v2 import MobileNetV2Features
+from training.networks.mobilenet_v2 import InvertedResidual, MobileNetV2Features
 from training.networks.ssd import SsdMobileNetV2
 from training.torch_interpreter import TorchInterpreter, float_spec
 
@@ -79,6 +79,37 @@ def test_a_step_leaves_the_frozen_layers_alone() -> None:
     after = backbone.state_dict()
     moved = {int(name.split(".")[1]) for name, value in before.items() if not torch.equal(value, after[name])}
     assert moved == set(range(backbone.n_frozen, len(backbone.features)))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "stride", "is_added"),
+    [(16, 1, True), (24, 1, False), (16, 2, False)],
+    ids=["same", "wider", "halved"],
+)
+def test_a_block_adds_its_input_where_the_shapes_allow(outputs: int, stride: int, is_added: bool) -> None:
+    """A block that has learnt nothing passes it on; one of another shape gives nothing."""
+    block = InvertedResidual(16, outputs, stride, 6).eval()
+    torch.nn.init.zeros_(block.conv[-1].weight)  # type: ignore[arg-type]
+    x = torch.rand(1, 16, 8, 8)
+
+    with torch.inference_mode():
+        y = block(x)
+
+    assert y.shape == (1, outputs, 8 // stride, 8 // stride)
+    assert torch.equal(y, x) if is_added else not y.any()
+
+
+def test_fine_maps_see_what_the_coarse_ones_do() -> None:
+    """A person near the lens is larger than what a fine cell sees: each level has the coarser ones added."""
+    torch.manual_seed(0)
+    network = SsdMobileNetV2().eval()
+    image = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        before = network.pyramid(image)
+        network.backbone.features[-1].conv[-1].bias += 1.0  # type: ignore[index,operator,union-attr]
+        after = network.pyramid(image)
+
+    assert not any(map(torch.equal, before, after))
 
 
 @pytest.mark.parametrize(("height", "width"), [(320, 320), (256, 256), (64, 128)])

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from training.networks.registry import NETWORKS
-from training.networks.yolov5 import DEFAULT_ANCHORS, YoloV5, YoloV5n
+from training.networks.yolov5 import DEFAULT_ANCHORS, YoloV5, YoloV5n, _Bottleneck
 
 
 def built(name: str) -> YoloV5:
@@ -37,6 +37,17 @@ def test_widths_and_depths_are_the_published_ones() -> None:
             for stage in (network.stage2, network.stage3, network.stage4, network.stage5)
         ]
         assert bottlenecks == [1, 2, 3, 1]
+
+
+def test_bottlenecks_add_their_input_on_the_way_down_alone() -> None:
+    """As published: the backbone's are residual, the neck's are not."""
+    for name, module in built("yolov5n").named_modules():
+        if isinstance(module, _Bottleneck):
+            torch.nn.init.zeros_(module.conv[-1][1].weight)  # type: ignore[index,arg-type]
+            width = module.conv[0][0].in_channels  # type: ignore[index]
+            x = torch.rand(1, int(width), 4, 4)  # type: ignore[arg-type]
+            y = module.eval()(x)
+            assert torch.equal(y, x) if name.startswith("stage") else not y.any()
 
 
 def test_the_large_network_has_the_published_size_too() -> None:

@@ -23,7 +23,7 @@ def load_slim(network: nn.Module, state: Mapping[str, Tensor]) -> None:
     """
     for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d | nn.BatchNorm2d) and f"{name}.weight" in state:
-            _resize(module, {key: state.get(f"{name}.{key}") for key in ("weight", "running_mean", "bias")})
+            _resize(module, state[f"{name}.weight"].shape)
     try:
         network.load_state_dict(dict(state))
     except RuntimeError as error:
@@ -34,12 +34,11 @@ def load_slim(network: nn.Module, state: Mapping[str, Tensor]) -> None:
         ) from error
 
 
-def _resize(module: nn.Conv2d | nn.BatchNorm2d, wanted: Mapping[str, Tensor | None]) -> None:
-    weight = wanted["weight"]
-    if weight is None or weight.shape == module.weight.shape:
+def _resize(module: nn.Conv2d | nn.BatchNorm2d, shape: torch.Size) -> None:
+    if shape == module.weight.shape:
         return
-    outputs = len(weight)
-    module.weight = _like(module.weight, weight.shape)
+    outputs = shape[0]
+    module.weight = _like(module.weight, shape)
     if module.bias is not None:
         module.bias = _like(module.bias, (outputs,))
     if isinstance(module, nn.BatchNorm2d):
@@ -50,7 +49,7 @@ def _resize(module: nn.Conv2d | nn.BatchNorm2d, wanted: Mapping[str, Tensor | No
     if module.groups > 1:  # all grouped convolutions here are depthwise
         module.groups = module.in_channels = outputs
     else:
-        module.in_channels = weight.shape[1]
+        module.in_channels = shape[1]
 
 
 def _like(parameter: Tensor, shape: tuple[int, ...]) -> nn.Parameter:
