@@ -25,11 +25,14 @@ from pi_mask.types import (
     Track,
     Verdict,
 )
+from tests.conftest import Invoke
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 PAGES = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")))
+JSON_PAGE = (ROOT / "docs" / "json.md").read_text()
 LINKED = sorted((*PAGES, *ROOT.glob("training/*.md"), *ROOT.glob("models/*.md")))
+_EXAMPLE = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
 _COMMAND = re.compile(r"(?:^    (?:\S*/)?|`(?:\S*/)?)pi-mask((?: [^`\n#]+)?)(?:`|#|$)", re.MULTILINE)
 
 
@@ -115,8 +118,35 @@ def test_json_examples_have_the_real_keys() -> None:
         verdict_json(Observation(frame, (face,), people, Verdict.NO_MASK)),
         summary_json(Tally().summary(1.0, 0)),
     ]
-    examples = re.findall(r"```json\n(.*?)\n```", README, re.DOTALL)
+    examples = _EXAMPLE.findall(README)
     assert [_keys(json.loads(line)) for line in examples] == [_keys(json.loads(line)) for line in written]
+
+
+def test_the_page_of_json_has_the_real_keys(invoke: Invoke, model: Path) -> None:
+    """The lines of bench, config show and models have exactly the keys that docs/json.md gives them."""
+    commands = (("bench", "--model", model, "--frames", 2), ("config", "show"), ("models",))
+    written = [invoke(*command, "--json").lines[0] for command in commands]
+    examples = _EXAMPLE.findall(JSON_PAGE)
+    assert [_keys(json.loads(line)) for line in examples] == [_keys(json.loads(line)) for line in written]
+
+
+def test_the_page_of_json_names_every_command_that_prints_it() -> None:
+    """Whoever adds --json to a command says what it prints."""
+    named = set(re.findall(r"^\| `pi-mask ([a-z ]+)(?: PATH)? --json`", JSON_PAGE, re.MULTILINE))
+    assert named == {name for name, command in _leaves(cli) if _takes_json(command)}
+
+
+def _leaves(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Every command with its full name."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _leaves(command, f"{before}{name} ")
+        else:
+            yield before + name, command
+
+
+def _takes_json(command: click.Command) -> bool:
+    return any("--json" in parameter.opts for parameter in command.params)
 
 
 def test_exit_codes_agree_with_the_help() -> None:
