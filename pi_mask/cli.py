@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
-from pi_mask.errors import PiMaskError
+from pi_mask.errors import PiMaskError, messages
 
 if TYPE_CHECKING:
     import click
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         code = _failed("Interrupted.", _INTERRUPTED)
     except PiMaskError as error:
-        code = _failed(str(error), error.exit_code)
+        code = _failed("\n".join(messages(error)), error.exit_code)
     except Exception as error:  # the last resort before a traceback
         text = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
         code = _failed(f"{text}. This is a bug; run it with PI_MASK_DEBUG=1 and report it.", _FAILURE)

@@ -26,6 +26,20 @@ class PiMaskError(Exception):
     exit_code: ClassVar[int] = 1
 
 
+def messages(error: BaseException) -> list[str]:
+    """Return what an error says after what those say that it came on top of, which it must not hide.
+
+    A camera is lost, FAULT is to be shown, and a lamp does not obey either: both are to be mended.
+    """
+    found: list[str] = []
+    step: BaseException | None = error
+    while step is not None:
+        if isinstance(step, PiMaskError):
+            found.insert(0, str(step))
+        step = step.__cause__ or step.__context__
+    return found
+
+
 class UsageError(PiMaskError):
     """The command line or the configuration asks for something impossible."""
 

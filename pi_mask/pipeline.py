@@ -57,7 +57,6 @@ class Pipeline:
     def __iter__(self) -> Iterator[Observation]:
         is_stalled = False
         while True:
-            failure: PiMaskError | None = None
             try:
                 frame = self._read()
                 if frame is None:
@@ -75,12 +74,13 @@ class Pipeline:
                 self.unreadable += 1
                 continue
             except PiMaskError as error:
-                failure = error
+                # In here, so that an indicator that fails too does not hide this error (errors.messages).
                 observation = self._fault(error)
+                self._show(observation)
+                yield observation
+                raise
             self._show(observation)
             yield observation
-            if failure is not None:
-                raise failure
 
     def _read(self) -> Frame | None:
         frame = self._parts.camera.read(self._wait_s)

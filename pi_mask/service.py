@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from pi_mask.errors import CameraTimeout, PiMaskError
+from pi_mask.errors import CameraTimeout, PiMaskError, messages
 from pi_mask.types import Verdict
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Notifier:
         try:
             yield
         except PiMaskError as error:
-            self.status(str(error))
+            self.status(" ".join(messages(error)))
             raise
 
     def status(self, text: str) -> None:

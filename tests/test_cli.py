@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -12,7 +14,7 @@ import pytest
 
 from pi_mask import __version__
 from pi_mask.commands.group import cli
-from pi_mask.errors import CameraError, ModelError, OutputError, PiMaskError, SettingsError
+from pi_mask.errors import CameraError, GpioError, ModelError, OutputError, PiMaskError, SettingsError
 from tests.colour_model import save_picture
 from tests.conftest import Invoke
 
@@ -77,6 +79,31 @@ def test_an_error_is_one_line_and_its_exit_code(
     outcome = invoke("fail")
 
     assert (outcome.code, outcome.out, outcome.err) == (code, "", "Error: Broken. Mend it.\n")
+
+
+def test_an_error_on_the_way_out_hides_none(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where closing fails as well, the error that ended the command is told first."""
+
+    @contextmanager
+    def closing_badly() -> Iterator[None]:
+        try:
+            yield
+        finally:
+            try:
+                raise OSError(5, "Input/output error")
+            except OSError as error:
+                raise GpioError("An output may still be on. Check it.") from error
+
+    @closing_badly()
+    def fail() -> None:
+        raise ModelError("Broken. Mend it.")
+
+    monkeypatch.setitem(cli.commands, "fail", click.Command("fail", callback=fail))
+
+    outcome = invoke("fail")
+
+    assert outcome.err == "Error: Broken. Mend it.\nError: An output may still be on. Check it.\n"
+    assert outcome.code == GpioError.exit_code
 
 
 def test_a_bug_is_one_line_too(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,3 +30,13 @@ def test_every_error_has_its_place_and_exit_code() -> None:
     }
     assert errors.__doc__ is not None
     assert [name for name in tree if name not in errors.__doc__] == []
+
+
+def test_an_error_is_told_with_what_it_came_on_top_of() -> None:
+    """Errors that hid each other are told in the order in which they came; others' errors are left out."""
+    first, last = errors.CameraError("First."), errors.GpioError("Last.")
+    between = OSError(5, "Input/output error")
+    last.__cause__, between.__context__ = between, first
+
+    assert errors.messages(last) == ["First.", "Last."]
+    assert errors.messages(between) == ["First."]

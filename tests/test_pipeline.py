@@ -12,7 +12,16 @@ import numpy as np
 import pytest
 
 from pi_mask.detector import Detector
-from pi_mask.errors import CameraError, CameraTimeout, EdgeTpuError, InputError, ModelError, PiMaskError
+from pi_mask.errors import (
+    CameraError,
+    CameraTimeout,
+    EdgeTpuError,
+    InputError,
+    ModelError,
+    OutputError,
+    PiMaskError,
+    messages,
+)
 from pi_mask.inference.base import ModelSpec, TensorSpec
 from pi_mask.manifest import load_manifest
 from pi_mask.pipeline import Parts, Pipeline
@@ -226,6 +235,17 @@ def test_a_failure_is_shown_and_yielded_then_raised(
     assert [observation.verdict for observation in observations] == [IDLE, FAULT]
     assert observations[-1].fault
     assert door.indicator.shown == [(IDLE, False), (FAULT, False)]
+
+
+def test_an_indicator_that_fails_too_does_not_hide_why(tmp_path: Path) -> None:
+    """Where FAULT cannot be shown, both errors can be told, the first one first."""
+    door = Door(tmp_path, [LOST], [], is_live=True)
+    door.indicator.close()
+
+    with pytest.raises(OutputError) as failure:
+        door.run()
+
+    assert messages(failure.value) == [str(LOST), str(failure.value)]
 
 
 def test_the_end_of_files_is_the_end(tmp_path: Path) -> None:

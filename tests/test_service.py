@@ -6,13 +6,14 @@ import logging
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pi_mask.errors import CameraError, CameraTimeout
+from pi_mask.errors import CameraError, CameraTimeout, GpioError
 from pi_mask.service import PETS_PER_TIMEOUT, Notifier
 from pi_mask.types import Frame, Observation, Verdict
 
@@ -215,6 +216,22 @@ def test_an_error_is_left_as_the_status(manager: Manager) -> None:
         raise CameraError("No camera found. Plug it in.")
 
     assert manager.heard() == ["STATUS=No camera found. Plug it in."]
+
+
+def test_the_status_names_every_error(manager: Manager) -> None:
+    """A lamp that cannot be switched off afterwards does not hide why the service ended."""
+
+    @contextmanager
+    def closing_badly() -> Iterator[None]:
+        try:
+            yield
+        finally:
+            raise GpioError("An output may still be on. Check it.")
+
+    with pytest.raises(GpioError), Notifier(manager.variables).explaining(), closing_badly():
+        raise CameraError("No camera found. Plug it in.")
+
+    assert manager.heard() == ["STATUS=No camera found. Plug it in. An output may still be on. Check it."]
 
 
 def test_a_name_that_is_no_text_is_told_all_the_same(manager: Manager) -> None:
