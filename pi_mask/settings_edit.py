@@ -117,7 +117,8 @@ def _section(table: MutableMapping[str, Any], name: str) -> MutableMapping[str, 
     import tomlkit
 
     if name not in table:
-        table[name] = tomlkit.table()
+        is_inline = isinstance(table, tomlkit.items.InlineTable)  # which holds only its like
+        table[name] = tomlkit.inline_table() if is_inline else tomlkit.table()
     inner = table[name]
     if not isinstance(inner, MutableMapping):
         raise ValueError(f"{name} is no section")

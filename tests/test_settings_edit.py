@@ -48,11 +48,12 @@ def loaded(text: str, folder: Path) -> Settings:
         render_toml(Settings()),
         "policy.zone = [0, 0, 0.5, 1]\n",
         'policy = { who = "everybody", min_face_px = 10.0 }\n',
+        "model = { threads = 1 }\n",
         '[model.thresholds]\nwith_mask = 0.3\n\n[model]\nname = ""\n',
         "[policy]\nzone = [\n  0.0, # left\n  0.0,\n  0.5, 1.0,\n]\nmin_votes = 4",
         "[camera]\r\nwidth = 800\r\n",
     ],
-    ids=["empty", "owner's", "all", "dotted", "inline", "nested", "many lines", "CRLF"],
+    ids=["empty", "owner's", "all", "dotted", "inline", "inline in inline", "nested", "many lines", "CRLF"],
 )
 def test_new_values_are_in_force_and_all_others_stay(text: str, tmp_path: Path) -> None:
     """However the file is written, it loads with the new values and is otherwise what it was."""
