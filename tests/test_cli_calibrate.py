@@ -203,6 +203,19 @@ def test_nobody_to_ask_is_said_first(invoke: Invoke, clips: Path) -> None:
     assert "--yes to write, or --dry-run" in outcome.err
 
 
+def test_a_file_that_cannot_take_the_settings_is_said_first(
+    invoke: Invoke, door: Callable[..., RecordingIndicator], config: Path
+) -> None:
+    """Nobody stands at the door for what could not be written in the end."""
+    indicator = door(camera := ScriptedCamera([], is_live=True))
+    config.write_text('[camera]\nsource = """\n[policy]\nzone = 1\n"""\n')
+
+    outcome = invoke(*QUICK, "--config", config, "--yes")
+
+    assert (outcome.code, outcome.err.count("\n"), "Write them yourself" in outcome.err) == (2, 1, True)
+    assert (indicator.shown, camera.reads) == ([], 0)
+
+
 def test_files_are_no_door(invoke: Invoke) -> None:
     """Who names files as the camera is sent to --from."""
     outcome = invoke("calibrate", "--camera", "files", "--accelerator", "cpu", "--dry-run")

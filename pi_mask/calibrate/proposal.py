@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -15,14 +15,19 @@ from pi_mask.calibrate.place import door_zone, smallest_face
 from pi_mask.calibrate.replay import Door, Replayed, replay
 from pi_mask.calibrate.thresholds import Choice, Costs, choose
 from pi_mask.calibrate.voting import CANDIDATES, SLOWEST, choose_voting
-from pi_mask.settings import value_of
+from pi_mask.settings import ThresholdSettings, value_of
 
 if TYPE_CHECKING:
     from pi_mask.calibrate.collected import Collected
     from pi_mask.settings import ModelSettings, Settings
     from pi_mask.types import MaskLabel
 
-_PLACE_KEYS = ("zone", "min_face_px")
+KEYS: Final = (
+    "model.min_score",
+    *(f"model.thresholds.{name}" for name in ThresholdSettings.model_fields),
+    *(f"policy.{name}" for name in ("zone", "min_face_px", *CANDIDATES)),
+)
+"""Every setting that a proposal may change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +124,5 @@ def _model(settings: ModelSettings, choice: Choice, current: Mapping[MaskLabel, 
 
 
 def _changes(before: Settings, after: Settings) -> tuple[Change, ...]:
-    keys = (
-        "model.min_score",
-        *(f"model.thresholds.{name}" for name in type(before.model.thresholds).model_fields),
-        *(f"policy.{key}" for key in (*_PLACE_KEYS, *CANDIDATES)),
-    )
-    pairs = ((key, value_of(before, key), value_of(after, key)) for key in keys)
+    pairs = ((key, value_of(before, key), value_of(after, key)) for key in KEYS)
     return tuple(Change(key, old, new) for key, old, new in pairs if old != new)

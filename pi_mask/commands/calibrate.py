@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pi_mask.settings import LoadedSettings, Settings
 
 _ATTEMPTS = 3
+_NOTE = "calibrate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +112,7 @@ def calibrate(
     loaded = given.load(door.preset)
     target = _target(loaded)
     if not wish.is_dry:
-        from pi_mask.settings_edit import check_writable
-
-        check_writable(target)
+        _check_target(target, loaded)
     with ending_on_signals():
         if folder is None:
             proposal, model = _at_door(loaded.settings, door.pace, wish)
@@ -229,6 +228,20 @@ def _target(loaded: LoadedSettings) -> Path:
     return loaded.config or user_config(os.environ)
 
 
+def _check_target(target: Path, loaded: LoadedSettings) -> None:
+    """Refuse a file that will not take what may be proposed, before anybody's time is spent."""
+    from pi_mask.calibrate.proposal import KEYS
+    from pi_mask.settings import value_of
+    from pi_mask.settings_edit import check_writable, edited
+
+    check_writable(target)
+    edited(_text_of(target), {key: value_of(loaded.settings, key) for key in KEYS}, _NOTE)
+
+
+def _text_of(target: Path) -> str:
+    return target.read_bytes().decode("utf-8-sig") if target.exists() else ""
+
+
 def _conclude(proposal: Proposal, model: str, loaded: LoadedSettings, target: Path, wish: _Wish) -> None:
     """Show the proposal, ask, write."""
     from pi_mask.calibrate.report import proposal_json, proposal_lines
@@ -266,9 +279,8 @@ def _write(proposal: Proposal, model: str, loaded: LoadedSettings, target: Path)
     from pi_mask.settings_edit import edited, replace_file
 
     values = {change.key: change.after for change in proposal.changes}
-    text = target.read_bytes().decode("utf-8-sig") if target.exists() else ""
-    note = f"calibrate, {datetime.now(UTC):%Y-%m-%d}, {model}"
-    old = replace_file(target, edited(text, values, note))
+    note = f"{_NOTE}, {datetime.now(UTC):%Y-%m-%d}, {model}"
+    old = replace_file(target, edited(_text_of(target), values, note))
     tell(f"{target} is written." + (f" The file as it was is {old}." if old else ""))
     for key in values:
         source = loaded.sources[key]
