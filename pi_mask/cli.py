@@ -35,12 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         code = _run(arguments)
     except KeyboardInterrupt:
-        code = _failed("Interrupted.", _INTERRUPTED)
+        code = _failed(["Interrupted."], _INTERRUPTED)
     except PiMaskError as error:
-        code = _failed("\n".join(messages(error)), error.exit_code)
+        code = _failed(messages(error), error.exit_code)
     except Exception as error:  # the last resort before a traceback
         text = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
-        code = _failed(f"{text}. This is a bug; run it with PI_MASK_DEBUG=1 and report it.", _FAILURE)
+        code = _failed([f"{text}. This is a bug; run it with PI_MASK_DEBUG=1 and report it."], _FAILURE)
     sys.exit(code)
 
 
@@ -59,7 +59,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except click.Abort as error:  # click's name for KeyboardInterrupt
         raise KeyboardInterrupt from error
     except click.ClickException as error:
-        return _failed(_usage(error), error.exit_code)
+        return _failed([_usage(error)], error.exit_code)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
@@ -67,14 +67,14 @@ def _run(arguments: Sequence[str] | None) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _failed(message: str, code: int) -> int:
+def _failed(lines: Sequence[str], code: int) -> int:
     from pi_mask.commands.streams import is_debugging, tell
 
     if is_debugging():
         import traceback
 
         traceback.print_exc()
-    for line in message.splitlines():
+    for line in lines:
         tell(f"Error: {line}")
     return code
 

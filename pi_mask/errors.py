@@ -14,16 +14,24 @@ The tree::
     │   └── GpioError
     └── ModelError              exit code 4   a model is unusable
 
-Every message says what failed, then what to do about it, in one line.
+Every message says what failed, then what to do about it, in one line for each thing that is wrong.
 """
 
 from typing import ClassVar
 
 
 class PiMaskError(Exception):
-    """Root of all errors whose message is meant for the user."""
+    """Root of all errors whose message is meant for the user.
+
+    Args:
+        lines: The message; several where several things are wrong. A name in it may hold line breaks.
+    """
 
     exit_code: ClassVar[int] = 1
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
 
 
 def messages(error: BaseException) -> list[str]:
@@ -35,7 +43,7 @@ def messages(error: BaseException) -> list[str]:
     step: BaseException | None = error
     while step is not None:
         if isinstance(step, PiMaskError):
-            found.insert(0, str(step))
+            found[:0] = step.lines
         step = step.__cause__ or step.__context__
     return found
 

@@ -110,7 +110,7 @@ def load_settings(
     given.update(_from_flags(flags, problems))
     settings = _validate(given, problems)
     if settings is None:
-        raise SettingsError("\n".join(problems))
+        raise SettingsError(*problems)
     sources = {key: given[key].source if key in given else "default" for key in FIELDS}
     return LoadedSettings(settings, MappingProxyType(sources), path)
 

@@ -6,7 +6,7 @@ import os
 import sys
 
 from pi_mask.commands.streams import configure_logging, tell
-from pi_mask.errors import PiMaskError
+from pi_mask.errors import PiMaskError, messages
 from pi_mask.history import History, runtime_folder
 
 
@@ -23,7 +23,8 @@ def main() -> int:
 
         clear_up(folder)
     except PiMaskError as error:
-        tell(f"Error: {error}")
+        for line in messages(error):
+            tell(f"Error: {line}")
         code = error.exit_code
     History(folder).note(os.environ.get("SERVICE_RESULT", "success"))
     return code

@@ -15,6 +15,7 @@ import pytest
 from pi_mask import __version__
 from pi_mask.commands.group import cli
 from pi_mask.errors import CameraError, GpioError, ModelError, OutputError, PiMaskError, SettingsError
+from pi_mask.types import MaskLabel
 from tests.colour_model import save_picture
 from tests.conftest import Invoke
 
@@ -79,6 +80,31 @@ def test_an_error_is_one_line_and_its_exit_code(
     outcome = invoke("fail")
 
     assert (outcome.code, outcome.out, outcome.err) == (code, "", "Error: Broken. Mend it.\n")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("detect",), ("detect", "--model"), ("bench", "--source"), ("config", "check"), ("calibrate", "--from")],
+    ids=" ".join,
+)
+def test_a_line_break_in_a_name_breaks_no_line(
+    invoke: Invoke, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """An error is one line whatever a path holds, and a terminal obeys no name."""
+    picture = save_picture(tmp_path / "door.png", MaskLabel.WITH_MASK)
+    arguments = [picture] if "--model" in command else ["--dry-run"] if "--from" in command else []
+
+    outcome = invoke(*command, "no\n\x1b[31msuch", *arguments)
+
+    assert outcome.code in {1, 2, 4}
+    assert (outcome.err.count("\n"), r"no\n\x1b[31msuch" in outcome.err) == (1, True)
+
+
+def test_several_faults_are_a_line_each(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that names several things gives each a line of its own."""
+    monkeypatch.setitem(cli.commands, "fail", failing(SettingsError("One. Mend it.", "Two\n. Mend it.")))
+
+    assert invoke("fail").err == "Error: One. Mend it.\nError: Two\\n. Mend it.\n"
 
 
 def test_an_error_on_the_way_out_hides_none(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,7 +178,7 @@ def _check(
                 line + (" If the model is wrong, add --keep-doubtful." if problem.is_doubt else "")
             )
     if refused:
-        raise InputError("\n".join(refused))
+        raise InputError(*refused)
 
 
 def _at_door(settings: Settings, pace: Pace, wish: _Wish) -> tuple[Proposal, str]:

@@ -8,11 +8,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TextIO
+from typing import Final, TextIO
 
 import click
 
 from pi_mask.errors import OutputError
+
+_ESCAPES: Final = {n: repr(chr(n))[1:-1] for n in (*range(32), *range(127, 160), 0x2028, 0x2029)}
+"""Line breaks and other control characters, such as those that colour a terminal."""
 
 
 def say(line: str) -> None:
@@ -39,13 +42,13 @@ def unwritable(error: OSError) -> OutputError:
 
 
 def tell(line: str) -> None:
-    """Write one line that is not part of the result.
+    """Write one line that is not part of the result; what would break it, as in a file's name, is escaped.
 
     Where it cannot be written, on a full disk or to a reader who has gone, nobody can be told that either: a
     log is no reason to leave a door.
     """
     try:
-        click.echo(line, err=True)
+        click.echo(line.translate(_ESCAPES), err=True)
     except OSError:
         discard(sys.stderr)
 

@@ -32,7 +32,7 @@ def check_config(machine: Machine, loaded: LoadedSettings | SettingsError) -> It
     from pi_mask.settings import SYSTEM_CONFIG
 
     if isinstance(loaded, SettingsError):
-        for line in str(loaded).splitlines():
+        for line in loaded.lines:
             yield WRONG.caused_by(SettingsError(line))
         return
     file = loaded.config or "No configuration file"

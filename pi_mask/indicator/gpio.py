@@ -197,7 +197,7 @@ def switch_off(left_on: Sequence[Fitting], factory: Factory) -> None:
         except GpioError as error:
             failures.append(error)
     if failures:
-        raise GpioError("\n".join(str(failure) for failure in failures))
+        raise GpioError(*map(str, failures))
 
 
 def _open(fitting: Fitting, factory: Factory, stack: ExitStack) -> OutputDevice:

@@ -33,7 +33,7 @@ def test_the_file_in_use_is_named(root: Root, tmp_path: Path, clean_environment:
 
 def test_each_mistake_is_a_fault_of_its_own(root: Root) -> None:
     """The settings' own lines, split into what is wrong and what to do; exit code 2."""
-    mistakes = SettingsError("Unknown key camera.knd (file a.toml). Did you mean camera.kind?\nOther")
+    mistakes = SettingsError("Unknown key camera.knd (file a.toml). Did you mean camera.kind?", "Other")
 
     results = list(check_config(root.machine(), mistakes))
 
