@@ -146,7 +146,7 @@ class AnnotatedFiles:
 
     Args:
         folder: Made where it is missing.
-        inputs: The files and folders being read.
+        inputs: All files being read, and the folders that hold none.
 
     Attributes:
         folder: As given.
@@ -164,6 +164,7 @@ class AnnotatedFiles:
                     f"{folder} is where {path} lies, so files would be overwritten. Choose another folder."
                 )
         self.folder = folder
+        self._originals = {identity: path for path in inputs if (identity := _identity(path))}
         self._taken: set[str] = set()
         self._source: str | None = None
         self._first: tuple[Frame, Image] | None = None
@@ -234,13 +235,22 @@ class AnnotatedFiles:
             number += 1
             name = f"{source.stem}-{number}{suffix}"
         target = self.folder / name
-        if target.exists() and target.samefile(source):
+        if original := self._originals.get(_identity(target)):
             raise OutputError(
-                f"{source} leads to {target}, which would be overwritten. Choose another folder."
+                f"{original} leads to {target}, which would be overwritten. Choose another folder."
             )
         self._taken.add(name.casefold())
         self.written.append(target)
         return target
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    """What a file is, whatever links lead to it; empty where there is none."""
+    try:
+        state = path.stat()
+    except OSError:
+        return ()
+    return state.st_dev, state.st_ino
 
 
 def _codec_rate(fps: float) -> float:

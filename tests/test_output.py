@@ -51,7 +51,7 @@ def full_disk(size: int) -> Iterator[None]:
 def annotate(folder: Path, *inputs: Path) -> list[str]:
     """Copy what a FilesCamera reads; give the copies' names."""
     camera = FilesCamera(inputs)
-    with AnnotatedFiles(folder, inputs) as copies:
+    with AnnotatedFiles(folder, camera.files) as copies:
         while (frame := camera.read()) is not None:
             copies.add(frame, frame.image)
     camera.close()
@@ -243,13 +243,16 @@ def test_the_folder_of_an_input_is_refused(tmp_path: Path) -> None:
             AnnotatedFiles(source.parent, [path])
 
 
-def test_an_original_behind_a_link_is_not_overwritten(tmp_path: Path) -> None:
-    """A folder of links to the output's own files is what it is: the originals."""
+@pytest.mark.parametrize("name", ["door.png", "window.png"])
+def test_an_original_behind_a_link_is_not_overwritten(tmp_path: Path, name: str) -> None:
+    """A link to one of the output's own files is what it is, an original, also for another's copy."""
     real, links = tmp_path / "real", tmp_path / "links"
     real.mkdir()
     links.mkdir()
     write_picture(real / "door.png", plain(RED))
-    (links / "door.png").symlink_to(real / "door.png")
+    write_picture(links / "door.png", plain(BLUE))
+    (links / name).unlink(missing_ok=True)
+    (links / name).symlink_to(real / "door.png")
     before = (real / "door.png").read_bytes()
 
     with pytest.raises(OutputError, match="would be overwritten"):

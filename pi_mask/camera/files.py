@@ -51,6 +51,7 @@ class FilesCamera:
             the reader the rest comes later by as much.
 
     Attributes:
+        files: All that will be read, in this order.
         has_pictures: Whether not all are videos.
 
     Raises:
@@ -60,12 +61,11 @@ class FilesCamera:
 
     def __init__(self, sources: Sequence[Path], *, realtime: bool = False) -> None:
         is_alone = len(sources) == 1
-        self._pending = deque(
-            file for source in sources for file in _files_of(Path(source), is_alone=is_alone)
-        )
-        if not self._pending:
+        self.files = tuple(file for source in sources for file in _files_of(Path(source), is_alone=is_alone))
+        if not self.files:
             raise InputError("No picture, folder or video was given. Name at least one.")
-        self.has_pictures = any(_is_picture(file) for file in self._pending)
+        self.has_pictures = any(_is_picture(file) for file in self.files)
+        self._pending = deque(self.files)
         self._source: _Source | None = None
         self._index = 0
         self._start_s = 0.0

@@ -52,7 +52,7 @@ def detect(given: Given, paths: tuple[Path, ...], output: Path | None, *, as_jso
     with ExitStack() as stack:
         stack.enter_context(ending_on_signals())
         camera = stack.enter_context(closing(FilesCamera(paths)))
-        copies = stack.enter_context(AnnotatedFiles(output, paths)) if output else None
+        copies = stack.enter_context(AnnotatedFiles(output, camera.files)) if output else None
         detector = stack.enter_context(open_detector(settings)).detector
         unreadable = _run(camera, detector, copies, as_json=as_json)
     if copies is not None:
