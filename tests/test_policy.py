@@ -333,3 +333,10 @@ def test_somebody_new_holds_back_everybodys_green() -> None:
     frames = [[face(MASKED, 150)]] * 5 + [[face(MASKED, 150), face(MASKED, 450)]] * 3
 
     assert verdicts(film(frames), EVERYBODY)[4:] == [MASK, MASK, CHECKING, MASK]
+
+
+def test_somebody_new_takes_nobodys_red_away() -> None:
+    """With who = everybody somebody still being checked is no reason to stop saying what is known."""
+    frames = [[face(BARE, 150)]] * 5 + [[face(BARE, 150), face(MASKED, 450)]] * 3
+
+    assert verdicts(film(frames), EVERYBODY)[4:] == [Verdict.NO_MASK] * 4

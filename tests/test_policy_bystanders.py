@@ -42,7 +42,8 @@ def test_tracks_of_bystanders_have_no_say() -> None:
 def test_eligible_is_inclusive() -> None:
     """A face counts with its centre on the zone's edge and its shorter side exactly as long as asked."""
     door = DoorPolicy(PolicySettings(zone=ZONE))
-    faces = [face(BARE, x=320, size=40), face(BARE, x=319), face(BARE, x=500, size=39.9)]
+    low = Detection(BoundingBox(400, 200, 500, 239.9), BARE, 0.9)
+    faces = [face(BARE, x=320, size=40), face(BARE, x=319), face(BARE, x=500, size=39.9), low]
 
     assert door.eligible(faces, FRAME_SIZE) == (faces[0],)
 

@@ -171,6 +171,15 @@ def test_who_is_seen_chooses_before_who_is_hidden() -> None:
     assert len(passing.votes) == 4
 
 
+def test_who_comes_back_to_their_place_goes_on_there() -> None:
+    """Somebody hides a face and goes: what is seen there then is the hidden one, not who stood close by."""
+    recording = [(0.0, [face(100), face(150)]), (0.1, [face(150)]), (0.2, [face(100)])]
+
+    tracks = replay(new_tracker(), recording)[-1]
+
+    assert [(track.id, track.hits) for track in tracks] == [(1, 2), (2, 2)]
+
+
 def test_empty_boxes_are_never_followed() -> None:
     """A box without area has no overlap and no reach: each is a track of its own, and nothing raises."""
     tracks = replay(new_tracker(), [(0.0, [face(100, size=0)]), (0.1, [face(100, size=0)])])[-1]
