@@ -168,6 +168,30 @@ def test_a_read_that_took_long_may_do_so_again(manager: Manager) -> None:
     assert now == 111  # another 4.5 s would be too many
 
 
+@pytest.mark.parametrize("has_look", [False, True], ids=["after opening", "after a good look"])
+def test_what_went_before_takes_nothing_from_a_stall(manager: Manager, has_look: bool) -> None:
+    """However long opening or a good look took, a stall after it may last as long as any other."""
+    now = 100.0
+    notifier = Notifier({**manager.variables, **WATCHDOG}, clock=lambda: now)
+
+    def stall() -> None:
+        nonlocal now
+        while True:
+            now += 1
+            notifier.observed(seen(Verdict.FAULT, has_frame=False))
+
+    now += 32
+    with notifier.serving():
+        if has_look:
+            now += 8
+            notifier.observed(seen(Verdict.IDLE))
+        start = now
+        with pytest.raises(CameraTimeout):
+            stall()
+
+    assert now - start == 14
+
+
 def test_without_a_watchdog_a_stall_may_last() -> None:
     """On a desktop a camera may be plugged in again after an hour."""
     seconds = iter(range(0, 10000, 5))
