@@ -44,7 +44,7 @@ def messages(error: BaseException) -> list[str]:
     while step is not None:
         if isinstance(step, PiMaskError):
             found[:0] = step.lines
-        step = step.__cause__ or step.__context__
+        step = step.__cause__ or (None if step.__suppress_context__ else step.__context__)
     return found
 
 

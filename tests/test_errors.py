@@ -40,3 +40,11 @@ def test_an_error_is_told_with_what_it_came_on_top_of() -> None:
 
     assert errors.messages(last) == ["First.", "Last."]
     assert errors.messages(between) == ["First."]
+
+
+def test_an_error_raised_from_none_is_told_alone() -> None:
+    """Who raises it so has said in it what there is to say."""
+    told = errors.ModelError("All of it.")
+    told.__context__, told.__suppress_context__ = errors.InputError("A part."), True
+
+    assert errors.messages(told) == ["All of it."]
