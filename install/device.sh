@@ -9,6 +9,8 @@ WATCHDOG_CONFIG=/etc/systemd/system.conf.d/70-pi-mask-watchdog.conf
 FIRST_BOOT=pi-mask-firstboot.service
 DEVICE_LOG=/var/log/pi-mask-install.log
 GROUPS_NEEDED="video gpio plugdev audio"
+CHANGED=no # whether a running service has to start anew
+RESTART_PENDING=restart-pending
 
 device_requirements() {
 	if [ "$ARCH" = armhf ]; then say pi-32; else say pi-64; fi
@@ -132,12 +134,17 @@ is_booted() { # in an image that is being built, systemd does not run
 	[ -d "$ROOT/run/systemd/system" ]
 }
 
+want_restart() { # before what the service runs is replaced: if the run breaks off, the next one has to restart it
+	CHANGED=yes
+	run touch "$ROOT$BASE/$RESTART_PENDING"
+}
+
 install_service() {
 	local unit start=start
 	step "Service pi-mask, starts at boot"
 	run install -d -m 0755 "$ROOT$UNITS"
 	for unit in "$SOURCE"/systemd/*.service; do
-		if [ "$(cat "$unit")" != "$(cat "$ROOT$UNITS/${unit##*/}" 2>/dev/null)" ]; then CHANGED=yes; fi
+		if [ "$(cat "$unit")" != "$(cat "$ROOT$UNITS/${unit##*/}" 2>/dev/null)" ]; then want_restart; fi
 	done
 	run install -m 0644 "$SOURCE"/systemd/*.service "$ROOT$UNITS"
 	if is_booted; then run systemctl daemon-reload; fi

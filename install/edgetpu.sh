@@ -47,13 +47,12 @@ install_edgetpu() {
 	fi
 	step "Edge TPU driver"
 	fetch_edgetpu "$CODENAME" "$WORK" || return 0
+	want_restart
 	run dpkg-deb --extract "$package" "$WORK/edgetpu"
 	run install -d -m 0755 "$folder"
 	run install -m 0644 "$WORK/edgetpu/usr/lib/aarch64-linux-gnu/libedgetpu.so.1.0" "$folder/libedgetpu.so.1.0"
 	run ln -sfn libedgetpu.so.1.0 "$folder/libedgetpu.so.1"
 	run ldconfig
-	# shellcheck disable=SC2034 # read by device.sh
-	CHANGED=yes
 	run udevadm control --reload || true # no udev in an image that is being built
 	run udevadm trigger --subsystem-match=usb || true
 	[ "$DRY_RUN" = yes ] || edgetpu_sha256 "$CODENAME" >"$folder/libedgetpu.so.pi-mask"

@@ -6,8 +6,6 @@
 # folder that this checkout would make.
 
 PYTHON=
-CHANGED=no # whether a running service has to start anew
-RESTART_PENDING=restart-pending
 PIP_SOURCE=()
 
 fingerprint() { # fingerprint REQUIREMENTS PYTHON_VERSION
@@ -60,11 +58,8 @@ make_environment() { # make_environment BASE REQUIREMENTS VENV_ARGUMENT…
 	pip_install "$folder/bin/python" --requirement "$requirements"
 	if [ -n "$OFFLINE" ]; then wheels="$OFFLINE/wheels"; else make_wheel "$folder/bin/python" "$WORK"; fi
 	install_wheel "$folder" "$wheels"
-	# From here on a run that breaks off has replaced what the service runs, and the next run has to restart it.
-	[ "$DESKTOP" = yes ] || run touch "$base/$RESTART_PENDING"
+	[ "$DESKTOP" = yes ] || want_restart
 	run ln -sfn "$name" "$base/venv"
-	# shellcheck disable=SC2034 # read by device.sh
-	CHANGED=yes
 }
 
 install_wheel() { # install_wheel ENVIRONMENT FOLDER_WITH_WHEEL

@@ -58,11 +58,10 @@ install_models() {
 	fi
 	if [ -n "$OFFLINE" ]; then folder="$OFFLINE/models"; else fetch_models "$folder" || return 0; fi
 	[ -d "$folder" ] || [ "$DRY_RUN$OFFLINE" = yes ] || return 0 # a bundle may have none
+	want_restart
 	for name in $(plain_models "$target"); do # the manifest last: it names the model
 		run install -m 0644 "$folder/${name}_edgetpu.tflite" "$folder/$name.json" "$target"
 	done
-	# shellcheck disable=SC2034 # read by device.sh
-	CHANGED=yes
 }
 
 model_names() {

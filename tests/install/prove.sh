@@ -143,7 +143,7 @@ prove_service() {
 	heading "pi-mask in /opt, user and unit as install.sh makes them"
 	inside env XDG_DATA_HOME=/opt /root/pi-mask/install.sh --desktop
 	# shellcheck disable=SC2016 # expanded in the root
-	inside /bin/bash -euc 'SOURCE=/root/pi-mask CHANGED=no SERVICE=yes WATCHDOG=no
+	inside /bin/bash -euc 'SOURCE=/root/pi-mask SERVICE=yes WATCHDOG=no
 		. $SOURCE/install/common.sh; . $SOURCE/install/environment.sh; . $SOURCE/install/device.sh
 		LOG=/root/user.log; make_user; install_service'
 	write_stage

@@ -1,0 +1,48 @@
+"""Tests for install.sh on a Pi where an earlier run has left something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.install.stand_ins import Computer
+
+RESTART, START = "systemctl restart pi-mask.service", "systemctl start pi-mask.service"
+
+
+def starts(computer: Computer) -> list[str]:
+    """How the last run started the service."""
+    return [call for call in computer.calls() if call in {RESTART, START}]
+
+
+def get_a_driver(computer: Computer) -> None:
+    """Make the next run the first that gets a driver."""
+    computer.set(driver="")
+    computer.install()
+    computer.set(driver="the genuine driver")
+
+
+def get_another_unit(computer: Computer) -> None:
+    """Make the next run bring another unit."""
+    computer.install()
+    unit = computer.source / "systemd/pi-mask.service"
+    unit.write_text(unit.read_text() + "# changed\n")
+
+
+@pytest.mark.parametrize(
+    ("bring", "step"), [(get_a_driver, "usermod"), (get_another_unit, "systemctl enable")]
+)
+def test_what_the_service_runs_is_taken_up_after_a_break(
+    computer: Computer, bring: Callable[[Computer], None], step: str
+) -> None:
+    """Whatever a run has replaced before it broke off late, the next one restarts the service, once."""
+    bring(computer)
+    computer.set(fail_at=step)
+    assert computer.run().returncode == 1
+    computer.set(fail_at="")
+
+    computer.install()
+    assert starts(computer) == [RESTART]
+    computer.install()
+    assert starts(computer) == [START]
