@@ -104,18 +104,22 @@ write_config() {
 		return 0
 	fi
 	step "Configuration: $CONFIG"
+	local part="$ROOT$CONFIG.part" # what has its name is kept by the next run, so it gets that when it fits the board
 	run install -d -m 0755 "$ROOT/etc/pi-mask"
+	run rm -f "$part"
 	try "The configuration could not be written. Run this again." \
-		"$ROOT$BASE/venv/bin/pi-mask" config init "$ROOT$CONFIG"
-	if [ -n "$THREADS" ]; then run sed -i "s/^threads = .*/threads = $THREADS/" "$ROOT$CONFIG"; fi
+		"$ROOT$BASE/venv/bin/pi-mask" config init "$part"
+	if [ -n "$THREADS" ]; then run sed -i "s/^threads = .*/threads = $THREADS/" "$part"; fi
 	if ! wants_compiled; then # "auto" would show the amber sign of a lost Edge TPU for ever
-		run sed -i 's/^accelerator = "auto"$/accelerator = "cpu"/' "$ROOT$CONFIG"
+		run sed -i 's/^accelerator = "auto"$/accelerator = "cpu"/' "$part"
 	fi
 	if needs_small_model; then
 		step "Model: nano_320, because this board's CPU runs it ([model] name in $CONFIG)"
-		run sed -i 's/^name = ""$/name = "nano_320"/' "$ROOT$CONFIG"
+		run sed -i 's/^name = ""$/name = "nano_320"/' "$part"
 	fi
-	run chmod 0644 "$ROOT$CONFIG"
+	run chmod 0644 "$part"
+	run sync "$part"
+	run mv "$part" "$ROOT$CONFIG"
 }
 
 make_user() {

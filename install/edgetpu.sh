@@ -41,7 +41,7 @@ install_edgetpu() {
 	folder=$(edgetpu_folder)
 	package="$WORK/$(edgetpu_package "$CODENAME")"
 	run install -D -m 0644 "$SOURCE/install/60-pi-mask-edgetpu.rules" "$ROOT$EDGETPU_RULES"
-	if [ "$(cat "$folder/libedgetpu.so.pi-mask" 2>/dev/null)" = "$(edgetpu_sha256 "$CODENAME")" ]; then
+	if [ -e "$folder/libedgetpu.so.1" ] && [ "$(cat "$folder/libedgetpu.so.pi-mask" 2>/dev/null)" = "$(edgetpu_sha256 "$CODENAME")" ]; then
 		step "Edge TPU driver: there already"
 		return 0
 	fi
@@ -55,6 +55,7 @@ install_edgetpu() {
 	run ldconfig
 	run udevadm control --reload || true # no udev in an image that is being built
 	run udevadm trigger --subsystem-match=usb || true
+	run sync "$folder/libedgetpu.so.1.0" # a power cut must not leave the note, and half of the driver
 	[ "$DRY_RUN" = yes ] || edgetpu_sha256 "$CODENAME" >"$folder/libedgetpu.so.pi-mask"
 }
 

@@ -59,6 +59,7 @@ make_environment() { # make_environment BASE REQUIREMENTS VENV_ARGUMENT…
 	if [ -n "$OFFLINE" ]; then wheels="$OFFLINE/wheels"; else make_wheel "$folder/bin/python" "$WORK"; fi
 	install_wheel "$folder" "$wheels"
 	[ "$DESKTOP" = yes ] || want_restart
+	run sync # a power cut must not leave the link, and half of what it leads to
 	run ln -sfn "$name" "$base/venv"
 }
 

@@ -110,6 +110,7 @@ if [[ "$file" == *libedgetpu1-std*.deb ]] && [ "$(cat "$file")" = "the genuine d
 else
     exec "$REAL_SHA256SUM" "$@"
 fi""".replace("BOOKWORM", PINS["bookworm"]).replace("TRIXIE", PINS["trixie"]),
+    "sync": "",
     "systemctl": "",
     "udevadm": "",
     "uname": r"""

@@ -19,6 +19,7 @@ ENVIRONMENT = [
     " --no-build-isolation --wheel-dir WORK SOURCE",
     f"{BASE}/FINGERPRINT/bin/{PIP} --no-index WORK/pi_mask-1-py3-none-any.whl",
     f"{BASE}/FINGERPRINT/bin/pi-mask bench --frames 1 --threads 1 --accelerator cpu --config /dev/null",
+    "sync",
 ]
 
 

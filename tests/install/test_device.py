@@ -35,10 +35,12 @@ ENVIRONMENT = [
     " --no-build-isolation --wheel-dir WORK SOURCE",
     f"/opt/pi-mask/FINGERPRINT/bin/{PIP} --no-index WORK/pi_mask-1-py3-none-any.whl",
     "/opt/pi-mask/FINGERPRINT/bin/pi-mask bench --frames 1 --threads 1 --accelerator cpu --config /dev/null",
+    "sync",
 ]
 CONFIGURATION = [
     "install -d -m 0755 /etc/pi-mask",
-    "/opt/pi-mask/venv/bin/pi-mask config init /etc/pi-mask/config.toml",
+    "/opt/pi-mask/venv/bin/pi-mask config init /etc/pi-mask/config.toml.part",
+    "sync /etc/pi-mask/config.toml.part",
 ]
 RULES = (
     "install -D -m 0644 SOURCE/install/60-pi-mask-edgetpu.rules /etc/udev/rules.d/60-pi-mask-edgetpu.rules"
@@ -52,6 +54,7 @@ EDGETPU = [
     "ldconfig",
     "udevadm control --reload",
     "udevadm trigger --subsystem-match=usb",
+    f"sync {LIBRARY}/libedgetpu.so.1.0",
 ]
 USER = [
     "groupadd --system gpio",

@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from pi_mask.settings import load_settings
 from tests.install.stand_ins import Computer
 
 RESTART, START = "systemctl restart pi-mask.service", "systemctl start pi-mask.service"
+LIBRARY = "usr/local/lib/aarch64-linux-gnu/libedgetpu.so.1"
 
 
 def starts(computer: Computer) -> list[str]:
@@ -46,3 +48,31 @@ def test_what_the_service_runs_is_taken_up_after_a_break(
     assert starts(computer) == [RESTART]
     computer.install()
     assert starts(computer) == [START]
+
+
+def test_a_configuration_is_fitted_to_the_board_whenever_it_is_written(computer: Computer) -> None:
+    """Broken off between writing and fitting it, the next run does both: what is kept is the owner's."""
+    sed = computer.bin / "sed"
+    real = sed.readlink()
+    sed.unlink()
+    computer.stand_in(sed, f'exec {real} "$@"')
+    computer.set(fail_at="nano_320")
+    assert computer.run().returncode == 1
+    computer.set(fail_at="")
+
+    computer.install()
+
+    path = computer.root / "etc/pi-mask/config.toml"
+    settings = load_settings({}, config=path, environ={}).settings
+    assert settings.model.name == "nano_320"
+    assert [entry.name for entry in path.parent.iterdir()] == ["config.toml"]
+
+
+def test_a_driver_half_removed_is_put_back(computer: Computer) -> None:
+    """A note of the driver without the driver, as a removal that broke off leaves, is not believed."""
+    computer.install()
+    (computer.root / f"{LIBRARY}.0").unlink()
+
+    computer.install()
+
+    assert (computer.root / LIBRARY).exists()
