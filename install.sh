@@ -32,8 +32,8 @@ It may be run again at any time: it does what is missing, and nothing twice.
   --upgrade         replace an installed version by the one in this folder; configuration and state stay
   --uninstall       remove the program; configuration and state stay
   --purge           with --uninstall: remove those too
-  --no-service      install the command only; nothing starts at boot
-  --no-coral        leave out the Edge TPU's driver; the CPU runs the model
+  --no-service      install the command only; nothing starts at boot; an earlier service is removed
+  --no-coral        leave out the Edge TPU's driver; the CPU runs the model; an earlier driver is removed
   --hardware-watchdog
                     let the Pi's own watchdog restart it when the whole system hangs
   --download DIR    fetch all that an offline installation needs into DIR; nothing is installed

@@ -36,7 +36,7 @@ print_device_plan() {
 	if [ "$SERVICE" = yes ]; then
 		say "  service              pi-mask, as user pi-mask (groups $GROUPS_NEEDED), state in $STATE"
 	else
-		say "  service              none"
+		say "  service              none$([ ! -e "$ROOT$UNITS/pi-mask.service" ] || say "; the one that is there is removed")"
 	fi
 	[ "$WATCHDOG" = no ] || say "  hardware watchdog    $WATCHDOG_CONFIG"
 	[ -z "$OFFLINE" ] || say "  everything from      $OFFLINE"
@@ -64,6 +64,8 @@ install_device() {
 	if [ "$SERVICE" = yes ]; then
 		make_user
 		install_service
+	else
+		remove_unit pi-mask.service
 	fi
 	if [ "$WATCHDOG" = yes ]; then install_watchdog; fi
 	remove_old_environments "$ROOT$BASE" # last: until its restart the service may still load from there
@@ -101,6 +103,9 @@ write_config() {
 		step "Configuration: $CONFIG is kept"
 		run "$ROOT$BASE/venv/bin/pi-mask" config check "$ROOT$CONFIG" ||
 			warn "$CONFIG does not fit this version. See: pi-mask config check $CONFIG"
+		if [ "$CORAL" = no ] && grep -q '^accelerator = "auto"$' "$ROOT$CONFIG"; then
+			warn "$CONFIG is yours and still looks for an Edge TPU, with the amber sign. Set accelerator = \"cpu\" under [model]."
+		fi
 		return 0
 	fi
 	step "Configuration: $CONFIG"
@@ -184,7 +189,6 @@ finish() {
 }
 
 uninstall_device() {
-	local unit
 	[ -e "$ROOT$BASE" ] || check_board # on a desktop nothing would be found, and that would look like success
 	check_root
 	say "Plan: remove the service, $BASE, /usr/local/bin/pi-mask, and the Edge TPU driver that install.sh has put there$(
@@ -192,12 +196,11 @@ uninstall_device() {
 	)"
 	refuse_company
 	begin "$ROOT$DEVICE_LOG"
-	for unit in "$SOURCE"/systemd/*.service; do remove_unit "$(basename "$unit")"; done
+	remove_unit pi-mask.service
 	if [ -e "$ROOT$UNITS/$FIRST_BOOT" ]; then
 		remove_unit "$FIRST_BOOT"
 		run rm -rf "$ROOT/usr/local/src/pi-mask" # put there by firstboot.sh
 	fi
-	if is_booted; then run systemctl daemon-reload; fi
 	if [ -e "$ROOT$WATCHDOG_CONFIG" ]; then
 		run rm -f "$ROOT$WATCHDOG_CONFIG"
 		if is_booted; then run systemctl daemon-reexec; fi
@@ -216,6 +219,7 @@ remove_unit() { # remove_unit NAME
 	[ -e "$ROOT$UNITS/$1" ] || return 0
 	run systemctl disable --now "$1" || run systemctl disable "$1" || true
 	run rm -f "$ROOT$UNITS/$1"
+	if is_booted; then run systemctl daemon-reload; fi
 }
 
 purge_device() {

@@ -27,7 +27,7 @@ edgetpu_folder() { # the first place that the loader looks at, so that it wins o
 
 edgetpu_plan() {
 	if [ "$CORAL" = no ]; then
-		say "none"
+		say "none$([ ! -e "$ROOT$EDGETPU_RULES" ] || say "; the one that is there is removed")"
 	elif [ "$ARCH" != arm64 ]; then
 		say "none: there is no maintained one for 32-bit; the CPU runs the model"
 	else
@@ -36,6 +36,10 @@ edgetpu_plan() {
 }
 
 install_edgetpu() {
+	if [ "$CORAL" = no ] && [ -e "$ROOT$EDGETPU_RULES" ]; then
+		want_restart
+		remove_edgetpu
+	fi
 	[ "$CORAL" = yes ] && [ "$ARCH" = arm64 ] || return 0
 	local folder package
 	folder=$(edgetpu_folder)
@@ -78,11 +82,12 @@ fetch_edgetpu() { # fetch_edgetpu CODENAME FOLDER: false, and a warning, without
 	return 1
 }
 
-remove_edgetpu() {
+remove_edgetpu() { # the rules came first and go last, so they tell whether something is there
 	local folder
 	folder=$(edgetpu_folder)
+	if [ -e "$folder/libedgetpu.so.pi-mask" ]; then
+		run rm -f "$folder/libedgetpu.so.1.0" "$folder/libedgetpu.so.1" "$folder/libedgetpu.so.pi-mask"
+		run ldconfig
+	fi
 	run rm -f "$ROOT$EDGETPU_RULES"
-	[ -e "$folder/libedgetpu.so.pi-mask" ] || return 0
-	run rm -f "$folder/libedgetpu.so.1.0" "$folder/libedgetpu.so.1" "$folder/libedgetpu.so.pi-mask"
-	run ldconfig
 }

@@ -76,3 +76,28 @@ def test_a_driver_half_removed_is_put_back(computer: Computer) -> None:
     computer.install()
 
     assert (computer.root / LIBRARY).exists()
+
+
+def test_without_service_takes_an_earlier_one_away(computer: Computer) -> None:
+    """--no-service keeps its word, that nothing starts at boot, also where an earlier run made a service."""
+    computer.install()
+    said = computer.install("--no-service")
+
+    assert "  service              none; the one that is there is removed" in said
+    assert "systemctl disable --now pi-mask.service" in computer.calls()
+    assert not (computer.root / "etc/systemd/system/pi-mask.service").exists()
+    assert "  service              none\n" in computer.install("--no-service")
+
+
+def test_without_coral_takes_an_earlier_driver_away(computer: Computer) -> None:
+    """--no-coral removes an earlier driver, and names the setting that the owner has to change."""
+    computer.install()
+    said = computer.install("--no-coral")
+
+    assert "  Edge TPU driver      none; the one that is there is removed" in said
+    assert 'Set accelerator = "cpu"' in said
+    assert not list((computer.root / LIBRARY).parent.iterdir())
+    assert not list((computer.root / "etc/udev/rules.d").iterdir())
+    assert starts(computer) == [RESTART]
+    assert "  Edge TPU driver      none\n" in computer.install("--no-coral")
+    assert starts(computer) == [START]
