@@ -46,11 +46,12 @@ make_environment() { # make_environment BASE REQUIREMENTS VENV_ARGUMENT…
 	name=unknown # a dry run on a fresh computer has no Python yet
 	if command -v "$PYTHON" >/dev/null; then name=$(fingerprint "$requirements" "$(python_version "$PYTHON")"); fi
 	folder="$base/$name"
-	if [ "$(readlink "$base/venv" 2>/dev/null)" = "$name" ] && [ -x "$folder/bin/pi-mask" ]; then
+	if [ "$(readlink "$base/venv" 2>/dev/null)" != "$name" ]; then
+		refuse_other_version "$base"
+	elif is_whole "$folder"; then
 		step "Python environment: complete already"
 		return 0
 	fi
-	refuse_other_version "$base"
 	step "Python environment in $base (minutes)"
 	run rm -rf "$folder"
 	try "$PYTHON could not make an environment. Install python3-venv, then run this again." \
@@ -66,9 +67,15 @@ make_environment() { # make_environment BASE REQUIREMENTS VENV_ARGUMENT…
 install_wheel() { # install_wheel ENVIRONMENT FOLDER_WITH_WHEEL
 	try "pi-mask itself could not be installed. Run this again." \
 		"$1/bin/python" -m pip install --disable-pip-version-check --no-input --no-deps --no-index "$2"/pi_mask-*.whl
-	# One made-up frame through the real model: OpenCV, numpy and LiteRT all load and fit each other.
-	try "What was installed does not run on this computer. Please report it with the log." \
-		"$1/bin/pi-mask" bench --frames 1 --threads 1 --accelerator cpu --config /dev/null
+	runs "$1" || die 1 "What was installed does not run on this computer. Please report it with the log, $LOG."
+}
+
+runs() { # runs ENVIRONMENT: one made-up frame through the real model: OpenCV, numpy and LiteRT load and fit each other
+	run "$1/bin/pi-mask" bench --frames 1 --threads 1 --accelerator cpu --config /dev/null
+}
+
+is_whole() { # is_whole ENVIRONMENT: it runs, and no model in it is damaged
+	[ -x "$1/bin/pi-mask" ] && run "$1/bin/pi-mask" models && runs "$1"
 }
 
 is_settled() { # is_settled BASE: a plain run makes no environment beside a working one

@@ -26,6 +26,9 @@ APT = [
     "apt-get -o DPkg::Lock::Timeout=600 update",
     "apt-get -o DPkg::Lock::Timeout=600 install --yes --no-install-recommends",
 ]
+BENCH = (
+    "/opt/pi-mask/FINGERPRINT/bin/pi-mask bench --frames 1 --threads 1 --accelerator cpu --config /dev/null"
+)
 ENVIRONMENT = [
     "/usr/bin/python3 -m venv --system-site-packages /opt/pi-mask/FINGERPRINT",
     f"/opt/pi-mask/FINGERPRINT/bin/{PINNED} --requirement SOURCE/install/requirements/pi-64.txt",
@@ -34,7 +37,7 @@ ENVIRONMENT = [
     "/opt/pi-mask/FINGERPRINT/bin/python -m pip wheel --disable-pip-version-check --no-deps --no-index"
     " --no-build-isolation --wheel-dir WORK SOURCE",
     f"/opt/pi-mask/FINGERPRINT/bin/{PIP} --no-index WORK/pi_mask-1-py3-none-any.whl",
-    "/opt/pi-mask/FINGERPRINT/bin/pi-mask bench --frames 1 --threads 1 --accelerator cpu --config /dev/null",
+    BENCH,
     "sync",
 ]
 CONFIGURATION = [
@@ -115,9 +118,10 @@ def test_twice_does_nothing_twice(computer: Computer) -> None:
 
     computer.install()
 
+    whole = ["/opt/pi-mask/FINGERPRINT/bin/pi-mask models", BENCH]
     check = ["/opt/pi-mask/venv/bin/pi-mask config check /etc/pi-mask/config.toml"]
     start = ["systemctl start pi-mask.service"]
-    assert computer.calls() == [*check, RULES, *MEMBERSHIP, *SERVICE, *start, *DOCTOR]
+    assert computer.calls() == [*whole, *check, RULES, *MEMBERSHIP, *SERVICE, *start, *DOCTOR]
     assert computer.files() == before
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from pi_mask.settings import load_settings
-from tests.install.stand_ins import Computer
+from tests.install.stand_ins import PI_MASK, Computer
 
 RESTART, START = "systemctl restart pi-mask.service", "systemctl start pi-mask.service"
 LIBRARY = "usr/local/lib/aarch64-linux-gnu/libedgetpu.so.1"
@@ -101,3 +101,16 @@ def test_without_coral_takes_an_earlier_driver_away(computer: Computer) -> None:
     assert starts(computer) == [RESTART]
     assert "  Edge TPU driver      none\n" in computer.install("--no-coral")
     assert starts(computer) == [START]
+
+
+def test_a_damaged_environment_is_made_anew(computer: Computer) -> None:
+    """Where the one in use no longer runs, or a model is damaged, a plain run repairs it."""
+    computer.install()
+    installed = computer.root / "opt/pi-mask/venv/bin/pi-mask"
+    computer.stand_in(installed, PI_MASK.replace('"config init")', '"models ") exit 4 ;;\n"config init")'))
+
+    said = computer.install()
+
+    assert "complete already" not in said
+    assert starts(computer) == [RESTART]
+    assert "complete already" in computer.install()
