@@ -55,7 +55,7 @@ has_pi_archive() {
 download_wheels() { # download_wheels REQUIREMENTS PIP_ARGUMENT…
 	local requirements="$SOURCE/install/requirements/$1.txt"
 	shift
-	try "The Python packages could not be fetched. Check the network, then run this again." \
+	try "The Python packages could not be fetched. Check the network and the date, then run this again." \
 		"$WORK/venv/bin/python" -m pip download --disable-pip-version-check --no-input --no-deps --only-binary :all: \
 		--require-hashes --dest "$TARGET/wheels" "$@" --requirement "$requirements"
 }

@@ -70,7 +70,8 @@ try() { # try "what failed. What to do." COMMAND…
 }
 
 fetch() { # fetch URL FILE: whoever calls it compares checksums
-	run curl --fail --location --silent --show-error --retry 3 --output "$2" "$1"
+	# Without the times a server that is blocked or says nothing would hold up the installation for an hour, or for ever.
+	run curl --fail --location --silent --show-error --retry 3 --connect-timeout 20 --speed-time 30 --output "$2" "$1"
 }
 
 begin() { # begin [LOG]: from here on things are changed

@@ -28,7 +28,7 @@ use_bundle() { # after this, pip takes everything from --offline's folder
 pip_install() { # pip_install PYTHON ARGUMENT…: only what is pinned by checksum, only ready-made wheels
 	local python="$1"
 	shift
-	try "The Python packages could not be installed. Check the network, then run this again; what is done is kept." \
+	try "The Python packages could not be installed. Check the network and the date, then run this again; what is done is kept." \
 		"$python" -m pip install --disable-pip-version-check --no-input --no-deps --only-binary :all: --require-hashes \
 		${PIP_SOURCE[@]+"${PIP_SOURCE[@]}"} "$@"
 }
@@ -160,8 +160,9 @@ apt_install() { # apt_install PACKAGE…
 	# the lock: dpkg would fail at once.
 	run apt-get "${options[@]}" check ||
 		try "dpkg could not finish what it had begun. Run: sudo dpkg --configure -a" dpkg --configure -a
-	try "apt could not read its sources. Check the network, then run this again." apt-get "${options[@]}" update
-	try "apt could not install the packages. Check the network, then run this again; what is done is kept." \
+	# A source of the owner's own that is broken, such as Google's old one for the Coral, need not be ours.
+	run apt-get "${options[@]}" update || warn "apt could not read all its sources.${LOG:+ The details are in $LOG.}"
+	try "apt could not install the packages. Check the network and the date, then run this again; what is done is kept." \
 		env DEBIAN_FRONTEND=noninteractive apt-get "${options[@]}" install --yes --no-install-recommends "$@"
 }
 

@@ -92,7 +92,7 @@ fetch_models() { # fetch_models FOLDER: false without all of them, whole, and ma
 fetch_model() { # fetch_model URL NAME FOLDER
 	local file problem=
 	for file in "${2}_edgetpu.tflite" "$2.json"; do
-		fetch "$1/$file" "$3/$file" || problem="could not be fetched"
+		[ -n "$problem" ] || fetch "$1/$file" "$3/$file" || problem="could not be fetched"
 		[ "$DRY_RUN" = yes ] || [ -n "$problem" ] || have_sha256 "$3/$file" "$(listed_sha256 "$3" "$file")" ||
 			problem="is not the file that SHA256SUMS lists"
 	done

@@ -36,6 +36,16 @@ def test_a_driver_that_cannot_be_fetched_stops_nothing(computer: Computer) -> No
     assert "ldconfig" in computer.calls()
 
 
+def test_a_source_that_apt_cannot_read_stops_nothing(computer: Computer) -> None:
+    """A broken source of the owner's own is a warning, as long as the packages come."""
+    computer.set(fail_at="600 update")
+
+    said = computer.install()
+
+    assert "Warning: apt could not read all its sources" in said
+    assert "systemctl restart pi-mask.service" in computer.calls()
+
+
 def test_a_driver_with_another_checksum_is_not_used(computer: Computer) -> None:
     """Whatever else comes from that address never reaches the loader's folder."""
     computer.set(driver="something else")

@@ -230,7 +230,7 @@ def test_a_first_boot_that_fails_is_tried_again(desk: Computer, card: Path, tmp_
     """Without a network the script fails and stays enabled, and the log on the card says why."""
     desk.install("--boot-files", str(card))
     pi = Computer(tmp_path / "pi")
-    pi.set(fail_at="apt-get -o DPkg::Lock::Timeout=600 update")
+    pi.set(fail_at="apt-get -o DPkg::Lock::Timeout=600 install")
 
     result = pi.run(script=card / "pi-mask-firstboot.sh")
 

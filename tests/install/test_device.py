@@ -50,7 +50,8 @@ RULES = (
 )
 EDGETPU = [
     RULES,
-    f"curl --fail --location --silent --show-error --retry 3 --output WORK/{DRIVER} {RELEASE}/{DRIVER}",
+    "curl --fail --location --silent --show-error --retry 3 --connect-timeout 20 --speed-time 30"
+    f" --output WORK/{DRIVER} {RELEASE}/{DRIVER}",
     f"dpkg-deb --extract WORK/{DRIVER} WORK/edgetpu",
     f"install -d -m 0755 {LIBRARY}",
     f"install -m 0644 WORK/edgetpu/usr/lib/aarch64-linux-gnu/libedgetpu.so.1.0 {LIBRARY}/libedgetpu.so.1.0",
@@ -137,7 +138,6 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Computer:
     "step",
     [
         f"{CHECK}\ndpkg --configure -a",
-        "apt-get -o DPkg::Lock::Timeout=600 update",
         "apt-get -o DPkg::Lock::Timeout=600 install",
         "-m venv",
         "requirements/pi-64.txt",
