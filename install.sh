@@ -3,7 +3,7 @@
 # Runs on macOS too, hence in the bash 3.2 that comes with it: no associative arrays, no mapfile.
 set -eEuo pipefail
 
-SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+SOURCE=$(CDPATH="" cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=install/common.sh
 . "$SOURCE/install/common.sh"
 # shellcheck source=install/system.sh

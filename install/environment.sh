@@ -83,8 +83,10 @@ is_settled() { # is_settled BASE: a plain run makes no environment beside a work
 }
 
 refuse_other_version() { # refuse_other_version BASE: replacing a working one is for --upgrade
+	local version
 	is_settled "$1" || return 0
-	die 2 "Another version is installed ($("$1/venv/bin/pi-mask" --version)). To replace it, type the same with --upgrade."
+	version=$("$1/venv/bin/pi-mask" --version 2>/dev/null) || return 0 # its Python left with an upgrade of the system
+	die 2 "Another version is installed ($version). To replace it, type the same with --upgrade."
 }
 
 require_installed() { # require_installed BASE

@@ -34,7 +34,7 @@ os_field() { # os_field NAME: from os-release, its quotes taken off
 
 architecture() {
 	# A 64-bit kernel below a 32-bit userland is common on the Pi: dpkg knows what can be installed, uname does not.
-	if command -v dpkg >/dev/null; then
+	if [ "$KERNEL" = Linux ] && command -v dpkg >/dev/null; then # Homebrew's dpkg says darwin-arm64
 		dpkg --print-architecture
 		return
 	fi

@@ -186,8 +186,10 @@ class Computer:
         for name in names:
             (self.bin / name).unlink()
 
-    def run(self, *arguments: str, script: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """Run install.sh, with the calls noted from here on."""
+    def run(
+        self, *arguments: str, script: Path | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run install.sh, with more variables and with the calls noted from here on."""
         self.set(calls="")
         environment = {
             "PATH": str(self.bin),
@@ -198,6 +200,7 @@ class Computer:
             "LC_ALL": "C.UTF-8",
             "REAL_INSTALL": str(shutil.which("install")),
             "REAL_SHA256SUM": str(shutil.which("sha256sum")),
+            **variables,
         }
         command = [str(self.bin / "bash"), str(script or self.source / "install.sh"), *arguments]
         return subprocess.run(

@@ -62,6 +62,13 @@ def test_a_mac_takes_its_own_tools(mac: Computer) -> None:
     assert said.splitlines()[0] == "Plan: pi-mask for somebody on Kernel 1 (arm64)"
 
 
+def test_a_mac_with_a_dpkg_is_no_intel_mac(mac: Computer) -> None:
+    """Homebrew has one, which calls the architecture darwin-arm64."""
+    mac.stand_in(mac.bin / "dpkg", "echo darwin-arm64")
+
+    assert "Plan: pi-mask for somebody on Kernel 1 (arm64)" in mac.install("--desktop")
+
+
 @pytest.mark.parametrize(
     ("kernel", "machine", "reason"),
     [("Darwin", "x86_64", "Macs with Intel processors"), ("FreeBSD", "amd64", "LiteRT for FreeBSD on amd64")],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -149,3 +150,10 @@ def test_a_second_run_needs_no_space(computer: Computer) -> None:
 
     assert "- Edge TPU driver\n" in said
     assert computer.run("--upgrade").returncode == 1
+
+
+def test_it_finds_its_parts_in_spite_of_cdpath(computer: Computer) -> None:
+    """Whoever has set CDPATH and starts it from another folder gets no other folder, and no two."""
+    result = computer.run("--help", script=Path("pi-mask/install.sh"), CDPATH=f"{computer.root}:.")
+
+    assert (result.returncode, result.stderr) == (0, "")

@@ -114,3 +114,15 @@ def test_a_damaged_environment_is_made_anew(computer: Computer) -> None:
     assert "complete already" not in said
     assert starts(computer) == [RESTART]
     assert "complete already" in computer.install()
+
+
+def test_an_environment_without_its_python_is_made_anew(computer: Computer) -> None:
+    """After an upgrade of the system a plain run goes on: there is nothing working to keep."""
+    computer.install()
+    (computer.root / "opt/pi-mask/venv/bin/pi-mask").write_text("#!/usr/bin/a-python-that-left\n")
+    computer.has_os("trixie")
+    computer.set(python_version="3.13")
+
+    computer.install()
+
+    assert starts(computer) == [RESTART]
