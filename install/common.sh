@@ -8,6 +8,9 @@ DRY_RUN=no
 LOG=
 WORK=
 
+# What is installed is tried as it comes; a model that somebody has named for another purpose would fail it.
+for setting in $(compgen -v PI_MASK_ || true); do unset "$setting"; done
+
 say() {
 	printf '%s\n' "$*"
 }

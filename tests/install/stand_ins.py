@@ -61,6 +61,7 @@ case "$1 ${2-}" in
 "config init") cp "$FAKE_STATE/config.toml" "$3" ;;
 "--version "*) echo "pi-mask, version 0" ;;
 "doctor ") echo "doctor: all fine" ;;
+"bench --frames") [ -z "${PI_MASK_MODEL_NAME-}" ] ;;
 esac
 """
 BODIES = {

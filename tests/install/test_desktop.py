@@ -95,6 +95,13 @@ def test_twice_does_nothing_twice(desktop: Computer) -> None:
     assert "complete already" in said
 
 
+def test_settings_of_whoever_installs_play_no_part(desktop: Computer) -> None:
+    """A model that the environment names may be anybody's; what was installed is sound without it."""
+    result = desktop.run("--desktop", PI_MASK_MODEL_NAME="mine.tflite")
+
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 def test_another_version_is_replaced_by_what_is_said(desktop: Computer) -> None:
     """On a desktop ./install.sh --upgrade alone is refused, so it is not what is advised."""
     desktop.install("--desktop")
