@@ -22,6 +22,7 @@ from pi_mask.inference.base import TensorSpec
 from pi_mask.inference.cpu import CpuInterpreter
 from pi_mask.manifest import Manifest, load_manifest, read_model
 from pi_mask.types import MaskLabel
+from tests.training.short_runs import QUIET
 from training import smoke as module
 from training.data import load_coco
 from training.drawn import SIZE, write_voc
@@ -34,13 +35,9 @@ from training.quantise import Config as QuantiseConfig
 from training.quantise import calibration_images, convert_float, load_network, output_limits, quantise
 from training.torch_interpreter import TorchInterpreter
 
-# All of these come from the packages and are as they should be in so short a run.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty:UserWarning"),
-    pytest.mark.filterwarnings("ignore:The number of training batches:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Found .* in eval mode at the start of training:UserWarning"),
-    pytest.mark.filterwarnings("ignore:.*LeafSpec.* is deprecated:FutureWarning"),
-    pytest.mark.filterwarnings("ignore:.*experimental_preserve_all_tensors:UserWarning"),
+    *QUIET,
+    pytest.mark.filterwarnings("ignore:.*experimental_preserve_all_tensors:UserWarning"),  # converting
 ]
 Map: TypeAlias = NDArray[np.float32]
 SSD, YOLO = ("ssd_mobilenet_v2", 128), ("yolov5n", 64)
