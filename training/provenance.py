@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pi_mask.errors import InputError
 from training.annotations import read_json
 
 _PACKAGES = (
@@ -49,7 +50,9 @@ def run_record(checkpoint: Path) -> dict[str, Any]:
     """
     own = checkpoint.with_suffix(".json")
     path = own if own.exists() else checkpoint.parent / "run.json"
-    record: dict[str, Any] = read_json(path) if path.exists() else {"file": checkpoint.name}
+    record = read_json(path) if path.exists() else {"file": checkpoint.name}
+    if not isinstance(record, dict):
+        raise InputError(f"{path} is no record of a run. Delete it, or fetch it again with its checkpoint.")
     return record
 
 

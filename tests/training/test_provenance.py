@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pi_mask.errors import InputError
 from training import provenance as module
 from training.provenance import commit, data_hash, provenance, run_record, with_parents
 
@@ -118,3 +119,11 @@ def test_every_ancestor_is_recorded_once(tmp_path: Path) -> None:
 def test_a_first_run_has_no_ancestors() -> None:
     """A record without parents stays as it is."""
     assert with_parents({"commit": "abc"}) == {"commit": "abc"}
+
+
+def test_a_record_that_is_none_is_told(tmp_path: Path) -> None:
+    """Any other JSON beside a checkpoint is named as what is wrong, with what to do."""
+    (tmp_path / "first.json").write_text("[1]")
+
+    with pytest.raises(InputError, match=r"first\.json is no record of a run\. Delete it"):
+        run_record(tmp_path / "first.ckpt")
