@@ -164,3 +164,13 @@ def test_check_names_what_is_wrong(invoke: Invoke, tmp_path: Path) -> None:
 def test_check_without_a_file(invoke: Invoke) -> None:
     """No configuration at all is fine."""
     assert invoke("config", "check").out == "There is no configuration file; defaults apply.\n"
+
+
+def test_results_are_one_line_whatever_a_path_holds(invoke: Invoke, tmp_path: Path) -> None:
+    """A line break in a file's name breaks no line of what was written or checked."""
+    path = tmp_path / "two\nlines.toml"
+
+    written, checked = invoke("config", "init", path), invoke("config", "check", path)
+
+    shown = str(path).replace("\n", "�")
+    assert (written.out, checked.out) == (f"{shown} is written.\n", f"{shown} is fine.\n")

@@ -34,6 +34,7 @@ def init(path: Path | None, *, force: bool) -> None:
 
     Without PATH it is your own configuration, ~/.config/pi-mask/config.toml.
     """
+    from pi_mask.report import printable
     from pi_mask.settings import Settings, render_toml, user_config
     from pi_mask.settings_edit import replace_file
 
@@ -49,7 +50,7 @@ def init(path: Path | None, *, force: bool) -> None:
     if is_there and not force:
         raise OutputError(f"{target} exists. Choose another path, or replace it with --force.")
     old = replace_file(target, render_toml(Settings()), "Choose another path.")
-    say(f"{target} is written." + (f" The file as it was is {old}." if old else ""))
+    say(printable(f"{target} is written." + (f" The file as it was is {old}." if old else "")))
 
 
 @config.command(short_help="Show what is in force, and where it comes from.")
@@ -73,5 +74,10 @@ def show(given: Given, *, as_json: bool) -> None:
 @click.argument("path", metavar="[FILE]", type=click.Path(path_type=Path), required=False)
 def check(path: Path | None) -> None:
     """Check a configuration file together with the environment; exit code 2 names all that is wrong."""
+    from pi_mask.report import printable
+
     loaded = Given({}, path).load()
-    say(f"{loaded.config} is fine." if loaded.config else "There is no configuration file; defaults apply.")
+    found = (
+        f"{loaded.config} is fine." if loaded.config else "There is no configuration file; defaults apply."
+    )
+    say(printable(found))
