@@ -103,6 +103,15 @@ def test_strips_draw_what_was_on() -> None:
     assert log.lit == frozenset()
 
 
+def test_a_strip_stays_on_its_line() -> None:
+    """On a very busy computer a verdict may take a minute; its strip ends after ten seconds."""
+    times = iter([0.0, 0.0, 60.0])
+    log = LampLog(lambda: next(times))
+    log.begin()
+    log.note("red", True)
+    assert log.strips(0) == {Part.RED: "█" * 100 + "…"}
+
+
 def test_a_strip_ends_where_the_next_verdict_begins() -> None:
     """However late it is drawn, the strip of NO_MASK has nothing of the green that came after it."""
     now = 0.0

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 SHOWN: Final = (Part.RED, Part.AMBER, Part.GREEN, Part.BUZZER)
 """Red on top, as on a traffic light."""
 
+_MAX_TICKS: Final = 100
 _COLOURS: Final = {Part.RED: (235, 45, 40), Part.AMBER: (255, 176, 0), Part.GREEN: (30, 200, 80)}
 _HOUSING: Final = (38, 38, 42)
 _DARK: Final = (78, 78, 84)
@@ -66,6 +67,8 @@ class LampLog:
     def strips(self, place: int) -> dict[Part, str]:
         """Draw what was on during one verdict, ``█`` on and ``·`` off, a character per ``TICK_S``.
 
+        On a computer so busy that a verdict takes minutes, ``…`` stands for all after ten seconds.
+
         Args:
             place: Of the verdict, from 0 for the first one; the last one goes on until now.
 
@@ -75,9 +78,11 @@ class LampLog:
         start, end = (*self._begins, self._clock())[place : place + 2]
         with self._lock:
             switches = tuple(self._switches)
-        middles = [start + (tick + 0.5) * TICK_S for tick in range(round((end - start) / TICK_S))]
+        n_ticks = round((end - start) / TICK_S)
+        rest = "…" if n_ticks > _MAX_TICKS else ""
+        middles = [start + (tick + 0.5) * TICK_S for tick in range(min(n_ticks, _MAX_TICKS))]
         drawn = {part: "".join(_mark(part, moment, switches) for moment in middles) for part in SHOWN}
-        return {part: strip for part, strip in drawn.items() if "█" in strip}
+        return {part: strip + rest for part, strip in drawn.items() if "█" in strip}
 
 
 class LoggedIndicator:
