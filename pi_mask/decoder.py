@@ -72,7 +72,8 @@ def dequantise(values: NDArray[Any], spec: TensorSpec) -> NDArray[np.float32]:
 
 def sigmoid(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Logistic function by tanh, which cannot overflow."""
-    result: NDArray[np.float32] = 0.5 + 0.5 * np.tanh(0.5 * values)
+    half = Float(0.5)
+    result: NDArray[np.float32] = half + half * np.tanh(half * values)
     return result
 
 

@@ -160,7 +160,8 @@ def hair(shape: tuple[int, int], colour: NDArray[np.floating], rng: Generator) -
     grain = rng.standard_normal(shape, np.float32)
     strands = cv2.GaussianBlur(grain, (0, 0), sigmaX=0.6, sigmaY=max(0.8, 0.012 * shape[0]))
     uneven = 1 + 0.16 * strands / max(float(strands.std()), 1e-6)
-    return (np.asarray(colour, np.float32) * uneven[..., None]).astype(np.float32)
+    drawn: Floats = (np.asarray(colour, np.float32) * uneven[..., None]).astype(np.float32)
+    return drawn
 
 
 def fabric(shape: tuple[int, int], colour: NDArray[np.floating], rng: Generator) -> Floats:
@@ -177,4 +178,5 @@ def fabric(shape: tuple[int, int], colour: NDArray[np.floating], rng: Generator)
     share: Floats = (3 * waves[kind]).clip(0, 1)[..., None] if kind else np.zeros((*shape, 1), np.float32)
     creases = cv2.GaussianBlur(rng.standard_normal(shape, np.float32), (0, 0), max(1.0, 0.03 * min(shape)))
     uneven = 1 + 0.05 * creases / max(float(creases.std()), 1e-6)
-    return ((plain * (1 - share) + other * share) * uneven[..., None]).astype(np.float32)
+    drawn: Floats = ((plain * (1 - share) + other * share) * uneven[..., None]).astype(np.float32)
+    return drawn

@@ -131,7 +131,7 @@ class FaceCrops(Dataset[tuple[torch.Tensor, int, bool]]):
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int, bool]:
         rng = np.random.default_rng((self._seed, self.epoch, index))
-        face = self._faces[rng.choice(self._pools[rng.integers(len(self._pools))])]
+        face = self._faces[int(rng.choice(self._pools[rng.integers(len(self._pools))]))]
         hard = self._config.augment.hard
         image, labels = draw_hard_cases(face.image, face.box[None], np.array([face.label]), hard, rng)
         varied = self._vary(image, face.box, rng)
