@@ -97,6 +97,20 @@ def test_every_interpreter_that_is_left_is_closed() -> None:
     assert [double.is_closed for double in (lost, stranger, stand_in)] == [True, True, True]
 
 
+def test_the_cpu_rests_while_the_edge_tpu_answers() -> None:
+    """A frame that the Edge TPU answered is not computed again; close() ends both by itself."""
+    cpu = open_cpu()
+    outputs = cpu.invoke(picture(1))
+    tpu, stand_in = (ScriptedInterpreter(cpu.spec, [outputs] * 2, device=name) for name in ("edgetpu", "cpu"))
+    auto = AutoInterpreter(lambda: tpu, lambda: stand_in)
+
+    answered = [auto.device for _ in range(2) if auto.invoke(picture(1))]
+    auto.close()
+
+    assert (answered, tpu.invocations, stand_in.invocations) == (["edgetpu"] * 2, 2, 0)
+    assert (tpu.is_closed, stand_in.is_closed) == (True, True)
+
+
 def test_a_crashing_driver_leaves_the_door_running(driver: FakeDriver) -> None:
     """With probed factories a driver that aborts is a step down, at the start and at every attempt."""
     clock = Clock()
