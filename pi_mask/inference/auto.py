@@ -73,6 +73,7 @@ class AutoInterpreter:
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._retry: threading.Thread | None = None
+        self._is_trying = False  # a thread at its end still counts as alive for a moment
         self._next_retry = math.inf
         self._up_since = -math.inf
         self._edgetpu: _EdgeTpu | None = None
@@ -166,12 +167,19 @@ class AutoInterpreter:
         logger.info("The Edge TPU is back and takes over from the CPU.")
 
     def _start_retry(self) -> None:
-        if self._retry is not None and self._retry.is_alive():
+        if self._is_trying:
             return
+        self._is_trying = True
         self._retry_s = min(2 * self._retry_s, LAST_RETRY_S)
         self._next_retry = self._clock() + self._retry_s
-        self._retry = threading.Thread(target=self._try_again, name="edgetpu-retry", daemon=True)
+        self._retry = threading.Thread(target=self._retry_once, name="edgetpu-retry", daemon=True)
         self._retry.start()
+
+    def _retry_once(self) -> None:
+        try:
+            self._try_again()
+        finally:
+            self._is_trying = False
 
     def _try_again(self) -> None:
         try:

@@ -178,6 +178,33 @@ def test_a_slow_attempt_blocks_no_call(driver: FakeDriver) -> None:
     assert auto.device == "edgetpu"
 
 
+class Lingering(threading.Thread):
+    """A thread that counts as alive after its end, as every one does for a moment."""
+
+    def is_alive(self) -> bool:
+        return True
+
+
+def test_an_attempt_that_is_over_holds_up_no_other(
+    driver: FakeDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next attempt comes at its time, however slowly the thread of the one before ends."""
+    clock = Clock()
+    monkeypatch.setattr(threading, "Thread", Lingering)
+    driver.unplug()
+    auto = make_auto(driver, clock)
+    for pause_s in (30, 60):
+        clock.now += pause_s
+        auto.invoke(picture(1))
+        for thread in retry_threads():
+            thread.join(timeout=60)
+        driver.plug_in()
+
+    auto.invoke(picture(1))
+
+    assert auto.device == "edgetpu"
+
+
 def test_a_model_that_turns_bad_is_not_tried_again(
     driver: FakeDriver, caplog: pytest.LogCaptureFixture
 ) -> None:
