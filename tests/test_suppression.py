@@ -91,6 +91,15 @@ def test_a_box_is_the_mean_of_those_that_agree(boxes: list[tuple[int, ...]], dat
         assert box == pytest.approx(wanted, rel=1e-5, abs=1e-3)
 
 
+def test_the_surer_box_counts_for_more() -> None:
+    """By hand: of two views, three times as sure is three times the weight; a third that differs has none."""
+    boxes = [(0, 0, 40, 40), (0, 0, 40, 36), (0, 10, 40, 50)]
+
+    (found,) = agreed_boxes(candidates(boxes, [0.9, 0.3, 0.8]), np.array([0]))
+
+    assert found == pytest.approx([0, 0, 40, 39], abs=1e-4)
+
+
 @settings(deadline=None, derandomize=True)
 @given(st.tuples(CORNER, CORNER, LENGTH, LENGTH), SCORE)
 def test_a_lone_box_stays_where_it_is(place: tuple[int, ...], score: float) -> None:
