@@ -56,6 +56,51 @@ def test_the_box_is_drawn_where_it_is() -> None:
     assert (drawn[:, 250:] == 128).all()
 
 
+@pytest.mark.parametrize(
+    ("label", "colour"),
+    [
+        (MaskLabel.WITH_MASK, (0, 158, 115)),
+        (MaskLabel.INCORRECT, (230, 159, 0)),
+        (MaskLabel.WITHOUT_MASK, (213, 94, 0)),
+    ],
+    ids=str,
+)
+def test_a_box_has_its_labels_colour(label: MaskLabel, colour: tuple[int, int, int]) -> None:
+    """Its line is coloured, between dark ones that show it on a background of that colour."""
+    across = draw(blank(), [face(label)])[150, 96:105].tolist()
+
+    coloured = [place for place, pixel in enumerate(across) if tuple(pixel) == colour]
+    assert len(coloured) == 1
+    assert across[coloured[0] - 1] == across[coloured[0] + 1] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(("one", "other"), list(combinations(MaskLabel, 2)), ids=str)
+def test_where_no_text_fits_the_symbol_tells(one: MaskLabel, other: MaskLabel) -> None:
+    """In a picture too narrow for any text the tags still differ in their dark strokes."""
+    strokes = [
+        draw(blank(30, 240), [face(label, BoundingBox(2, 100, 28, 140))]).max(axis=2) < 40
+        for label in (one, other)
+    ]
+
+    assert (strokes[0] != strokes[1])[80:99].sum() > 5
+
+
+@pytest.mark.parametrize(("one", "other"), [(Verdict.MASK, Verdict.NO_MASK), (Verdict.MASK, Verdict.FAULT)])
+def test_where_no_verdict_fits_its_symbol_tells(one: Verdict, other: Verdict) -> None:
+    """The banner of a picture too narrow for any word still differs in its dark strokes."""
+    strokes = [draw(blank(40, 240), [], verdict).max(axis=2) < 40 for verdict in (one, other)]
+
+    assert (strokes[0] != strokes[1]).sum() > 20
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_a_long_verdict_shrinks_to_its_room(verdict: Verdict) -> None:
+    """In a narrow picture nothing is written at the right edge, where a word too long would end."""
+    drawn = draw(blank(120, 240), [], verdict)
+
+    assert not (drawn.max(axis=2) < 40)[:, -16:].any()
+
+
 @pytest.mark.parametrize(("one", "other"), list(combinations(MaskLabel, 2)), ids=str)
 def test_labels_differ_without_colour(one: MaskLabel, other: MaskLabel) -> None:
     """Text and symbol tell the labels apart: the dark strokes differ, whatever the colours are."""
@@ -97,9 +142,11 @@ def test_people_get_their_number_below() -> None:
     assert all((one != other).any() for one, other in combinations(drawn, 2))
 
 
-@pytest.mark.parametrize("box", [BoundingBox(0, 0, 40, 40), BoundingBox(280, 0, 320, 40)])
+@pytest.mark.parametrize(
+    "box", [BoundingBox(0, 0, 40, 40), BoundingBox(280, 0, 320, 40), BoundingBox(100, -30, 140, 10)]
+)
 def test_a_tag_stays_within_the_picture(box: BoundingBox) -> None:
-    """At the upper corners the tag moves into the picture: as much of it is seen as elsewhere."""
+    """At the upper edge, and beyond, the tag moves into the picture: as much of it is seen as elsewhere."""
     green = np.array((0, 158, 115))
     seen, elsewhere = (
         (draw(blank(), [face(box=place)]) == green).all(axis=2).sum()
