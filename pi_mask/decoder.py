@@ -72,7 +72,7 @@ def dequantise(values: NDArray[Any], spec: TensorSpec) -> NDArray[np.float32]:
 
 def sigmoid(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Logistic function by tanh, which cannot overflow."""
-    half = Float(0.5)
+    half = Float(0.5)  # of a plain number some of NumPy's type stubs make float64
     result: NDArray[np.float32] = half + half * np.tanh(half * values)
     return result
 

@@ -172,16 +172,16 @@ class AutoInterpreter:
         self._is_trying = True
         self._retry_s = min(2 * self._retry_s, LAST_RETRY_S)
         self._next_retry = self._clock() + self._retry_s
-        self._retry = threading.Thread(target=self._retry_once, name="edgetpu-retry", daemon=True)
+        self._retry = threading.Thread(target=self._try_again, name="edgetpu-retry", daemon=True)
         self._retry.start()
 
-    def _retry_once(self) -> None:
+    def _try_again(self) -> None:
         try:
-            self._try_again()
+            self._reopen()
         finally:
             self._is_trying = False
 
-    def _try_again(self) -> None:
+    def _reopen(self) -> None:
         try:
             tpu = self._open()
         except EdgeTpuError:
