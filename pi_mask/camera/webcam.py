@@ -233,8 +233,9 @@ class _Device:
 
     @property
     def _is_stream(self) -> bool:
-        """A URL, or a recording in place of a camera."""
-        return self._is_url or os.path.isfile(self.source)  # noqa: PTH113 as above
+        """A URL, or a recording in place of a camera; never a number, whatever lies in the folder."""
+        is_number = self.source.isdecimal()
+        return self._is_url or (not is_number and os.path.isfile(self.source))  # noqa: PTH113 as above
 
     def _open_stream(self) -> cv2.VideoCapture:
         timeouts = [

@@ -151,6 +151,15 @@ def test_no_such_device() -> None:
     assert not isinstance(caught.value, CameraTimeout)
 
 
+def test_a_number_is_never_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file called "0", as a mistyped ``2> 0`` leaves it, does not stand before the first camera."""
+    monkeypatch.chdir(tmp_path)
+    save_video(tmp_path / "a.mp4", frames=3).rename("97")
+
+    with pytest.raises(CameraError, match=r"^There is no webcam at /dev/video97\."):
+        WebcamCamera("97")
+
+
 def test_huge_index() -> None:
     """A number that no device can have is an error like any other."""
     with pytest.raises(CameraError, match="There is no webcam at /dev/video99999999999"):
