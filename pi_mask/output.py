@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
-from pi_mask.camera.files import FALLBACK_FPS, VIDEO_SUFFIXES
+from pi_mask.camera.files import VIDEO_SUFFIXES, frame_rate
 from pi_mask.camera.opencv import cv2, file_name
 from pi_mask.errors import OutputError
 
@@ -108,11 +108,7 @@ class VideoWriter:
 
 def frame_count(path: Path) -> int:
     """Number of frames that a video says it has; 0 where it says nothing."""
-    capture = cv2.VideoCapture(file_name(path), cv2.CAP_FFMPEG)
-    try:
-        return max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
-    finally:
-        capture.release()
+    return max(0, int(_stated(path, cv2.CAP_PROP_FRAME_COUNT)))
 
 
 def write_picture(path: Path, image: Image) -> None:
@@ -167,7 +163,6 @@ class AnnotatedFiles:
         self._originals = {identity: path for path in inputs if (identity := _identity(path))}
         self._taken: set[str] = set()
         self._source: str | None = None
-        self._first: tuple[Frame, Image] | None = None
         self._video: VideoWriter | None = None
         self.written: list[Path] = []
 
@@ -192,14 +187,10 @@ class AnnotatedFiles:
             self._source = frame.source
         if Path(frame.source).suffix.lower() not in VIDEO_SUFFIXES:
             write_picture(self._target(frame), image)
-        elif self._video is not None:
-            self._video.write(image)
-        elif self._first is None:
-            self._first = (frame, image)
-        else:
-            first, self._first = self._first, None
-            # The second frame tells the frame rate.
-            self._open_video(*first, fps=1.0 / (frame.timestamp - first[0].timestamp)).write(image)
+            return
+        if self._video is None:
+            self._video = self._open_video(frame, image)
+        self._video.write(image)
 
     def close(self) -> None:
         """Finish the video being written; calling it again is fine.
@@ -207,20 +198,16 @@ class AnnotatedFiles:
         Raises:
             OutputError: The video is not whole.
         """
-        first, self._first, self._source = self._first, None, None
-        if first is not None:
-            self._open_video(*first, fps=FALLBACK_FPS)
-        video, self._video = self._video, None
+        video, self._video, self._source = self._video, None, None
         if video is not None:
             video.close()
 
-    def _open_video(self, frame: Frame, image: Image, fps: float) -> VideoWriter:
-        """Start the copy of a video with its first frame."""
+    def _open_video(self, frame: Frame, image: Image) -> VideoWriter:
+        """Start the copy of a video, steadily at the rate that it states."""
+        fps = frame_rate(_stated(Path(frame.source), cv2.CAP_PROP_FPS))
         # The codec takes no side of one pixel.
         size = max(2, image.shape[1]), max(2, image.shape[0])
-        self._video = VideoWriter(self._target(frame), fps, size)
-        self._video.write(image)
-        return self._video
+        return VideoWriter(self._target(frame), fps, size)
 
     def _target(self, frame: Frame) -> Path:
         """A name that no other file of this run has, by case-insensitive file systems' rules too."""
@@ -251,6 +238,15 @@ def _identity(path: Path) -> tuple[int, ...]:
     except OSError:
         return ()
     return state.st_dev, state.st_ino
+
+
+def _stated(path: Path, what: int) -> float:
+    """What a video says of itself, by OpenCV's number for it."""
+    capture = cv2.VideoCapture(file_name(path), cv2.CAP_FFMPEG)
+    try:
+        return capture.get(what)
+    finally:
+        capture.release()
 
 
 def _codec_rate(fps: float) -> float:

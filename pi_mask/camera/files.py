@@ -35,14 +35,17 @@ WHOLE_SHARE = 0.9
 """A video that delivers less of the frames that it states is named: some containers only estimate them."""
 MAX_FPS = 500.0
 """A rate above this is the container's clock and not the camera's: browsers record WebM that states 1000."""
+LONGEST_PAUSE_S = 3600.0
+"""A frame that is later than this after the one before has a broken time, for which nobody would wait."""
 
 
 class FilesCamera:
-    """Plays files, one after the other, as fast as they are read or at their own frame rate.
+    """Plays files, one after the other, as fast as they are read or at their own pace.
 
     Time is made from the files alone, so a recording gives the same timestamps twice: it starts at 0 and goes
-    on over all files. A video's frame lasts 1 / its frame rate, a picture ``PICTURE_STEP_S``. ``Frame.index``
-    starts again with each file and ``Frame.source`` is its path.
+    on over all files. A video's frames come at their own times, which need not be steady; where it has none,
+    each lasts 1 / its frame rate. A picture lasts ``PICTURE_STEP_S``. ``Frame.index`` starts again with each
+    file and ``Frame.source`` is its path.
 
     Args:
         sources: Pictures, videos and folders. A folder stands for the pictures and videos directly in it, in
@@ -114,7 +117,7 @@ class FilesCamera:
         return None
 
     def _stamp(self, image: Image, source: _Source) -> Frame:
-        timestamp = self._start_s + self._index * source.step_s
+        timestamp = self._start_s + source.time_s
         frame = Frame(image=image, timestamp=timestamp, index=self._index, source=str(source.path))
         self._index += 1
         return frame
@@ -122,7 +125,8 @@ class FilesCamera:
     def _leave_source(self) -> None:
         if self._source is None:
             return
-        self._start_s += self._index * self._source.step_s
+        if self._index:
+            self._start_s += self._source.time_s + self._source.step_s
         self._index = 0
         self._source.close()
         self._source = None
@@ -133,9 +137,10 @@ class FilesCamera:
 
 
 class _Source(Protocol):
-    """One file being read; ``step_s`` is how long one of its frames lasts."""
+    """One file: ``time_s`` is when its newest frame comes, ``step_s`` how long the last one stays."""
 
     path: Path
+    time_s: float
     step_s: float
 
     def read(self) -> Image | None: ...
@@ -148,6 +153,7 @@ class _Picture:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.time_s = 0.0
         self.step_s = PICTURE_STEP_S
         self._is_read = False
 
@@ -177,25 +183,29 @@ class _Video:
                 f"{path} cannot be opened: it is truncated or no video. Copy it again, or convert it to MP4."
             )
         self.path = path
+        self.time_s = 0.0
         # OpenCV 4.11, a Raspberry Pi's, leaves pictures as they are stored unless it is told.
         self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         stated = self._capture.get(cv2.CAP_PROP_FPS)
-        self.step_s = 1.0 / _frame_rate(stated)
+        self.step_s = 1.0 / frame_rate(stated)
         # Where the rate is none, the number of frames is none either: it is made from rate and duration.
         self._stated = self._capture.get(cv2.CAP_PROP_FRAME_COUNT) if _is_rate(stated) else 0.0
         self._frames = 0
+        self._first_s = 0.0
 
     def read(self) -> Image | None:
         try:
             is_read, image = self._capture.read()
             if is_read:
+                self._keep_time()
                 self._frames += 1
                 return bgr_to_rgb(image)
         except cv2.error as error:
             raise InputError(f"{self.path} cannot be decoded. Convert it to MP4 (H.264).") from error
         if not self._frames:
             raise InputError(f"{self.path} delivers no frame. Copy it again, or convert it to MP4 (H.264).")
-        if self._frames < WHOLE_SHARE * self._stated:
+        # Of an unsteady video the stated number is often the rate times the duration.
+        if max(self._frames, self.time_s / self.step_s + 1) < WHOLE_SHARE * self._stated:
             logger.warning(
                 "%s ends after %d of %d frames. If it is cut off, copy it again.",
                 self.path,
@@ -206,6 +216,19 @@ class _Video:
 
     def close(self) -> None:
         self._capture.release()
+
+    def _keep_time(self) -> None:
+        """Take the frame's own time: a telephone films at half its rate in the dark, a browser as it likes.
+
+        A bare stream has no times, and those of a broken one jump.
+        """
+        own_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        if not self._frames:
+            # OpenCV 4.11 makes up huge ones for a bare stream, of which the differences are rough.
+            self._first_s = own_s if abs(own_s) <= LONGEST_PAUSE_S else math.nan
+            return
+        pause_s = own_s - self._first_s - self.time_s
+        self.time_s += pause_s if 0 < pause_s <= LONGEST_PAUSE_S else self.step_s
 
 
 class _Pace:
@@ -285,5 +308,6 @@ def _is_rate(stated: float) -> bool:
     return math.isfinite(stated) and 0 < stated <= MAX_FPS
 
 
-def _frame_rate(stated: float) -> float:
+def frame_rate(stated: float) -> float:
+    """The rate that a video states, frames a second, or ``FALLBACK_FPS`` where that cannot be true."""
     return stated if _is_rate(stated) else FALLBACK_FPS

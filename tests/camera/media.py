@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,19 @@ def save_video(path: Path, frames: int, fps: float = 10.0, colour: tuple[int, in
         writer.write(np.ascontiguousarray(plain(colour)[..., ::-1]))
     writer.release()
     return path
+
+
+_MKV_BLOCK = re.compile(rb"\xa3(?:[\x81-\xff]|[\x40-\x7f].)\x81(..)[\x00\x80]", re.DOTALL)
+"""A frame: its size in one byte or two, the track, milliseconds, flags."""
+
+
+def unsteady(mkv: bytes, times_ms: Sequence[int]) -> bytes:
+    """A short MKV of a steady video with another time for each frame; it says that it lasts so long."""
+    changed = bytearray(mkv)
+    for block, time_ms in zip(_MKV_BLOCK.finditer(mkv), times_ms, strict=True):
+        struct.pack_into(">h", changed, block.start(1), time_ms)
+    struct.pack_into(">d", changed, mkv.index(b"\x44\x89\x88") + 3, times_ms[-1])
+    return bytes(changed)
 
 
 def png_chunk(kind: bytes, content: bytes) -> bytes:

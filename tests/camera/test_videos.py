@@ -11,7 +11,7 @@ import pytest
 from pi_mask.camera import files
 from pi_mask.camera.files import FALLBACK_FPS
 from pi_mask.types import Frame
-from tests.camera.media import encoded, plain, save_video
+from tests.camera.media import encoded, plain, save_video, unsteady
 from tests.camera.reading import only_error, outline, read_all
 
 
@@ -26,6 +26,30 @@ def test_video(tmp_path: Path, suffix: str) -> None:
         assert (frame.image.shape, frame.image.dtype) == ((48, 64, 3), np.uint8)
         assert frame.image.flags["C_CONTIGUOUS"]
         np.testing.assert_allclose(frame.image.astype(int), plain(), atol=12)
+
+
+def test_unsteady_video(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Frames come when they were filmed, for a telephone slows down in the dark; none is called missing."""
+    path = save_video(tmp_path / "a.mkv", frames=6, fps=10.0)
+    path.write_bytes(unsteady(path.read_bytes(), [0, 100, 200, 1200, 1240, 1280]))
+    after = save_video(tmp_path / "b.mp4", frames=1)
+
+    times = [0.0, 0.1, 0.2, 1.2, 1.24, 1.28]
+    assert outline(read_all(path, after)) == [
+        *(("a.mkv", index, time) for index, time in enumerate(times)),
+        ("b.mp4", 0, 1.38),
+    ]
+    assert caplog.messages == []
+
+
+def test_broken_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a video's times run back or far ahead, its frames come at its rate."""
+    monkeypatch.setattr(files, "LONGEST_PAUSE_S", 5.0)
+    path = save_video(tmp_path / "a.mkv", frames=5, fps=10.0)
+    path.write_bytes(unsteady(path.read_bytes(), [0, 150, -9000, 20_000, 500]))
+
+    times = [0.0, 0.15, 0.25, 0.35, 0.5]
+    assert outline(read_all(path)) == [("a.mkv", index, time) for index, time in enumerate(times)]
 
 
 def test_truncated_video(tmp_path: Path) -> None:
@@ -84,7 +108,7 @@ def test_raw_video_has_a_frame_rate(tmp_path: Path) -> None:
 )
 def test_implausible_frame_rates(stated: float, used: float) -> None:
     """A frame rate that cannot be true is replaced."""
-    assert files._frame_rate(stated) == used
+    assert files.frame_rate(stated) == used
 
 
 def test_file_names_like_protocols(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
