@@ -251,7 +251,8 @@ def _stated(path: Path, what: int) -> float:
 
 def _codec_rate(fps: float) -> float:
     """The nearest rate that MPEG-4 takes: a fraction of two numbers below 65,536."""
-    return round(fps, 3 if fps < 65 else 2)
+    # OpenCV takes 0.001 for nothing.
+    return max(0.002, round(fps, 3 if fps < 65 else 2))
 
 
 def prepare_folder(folder: Path) -> None:

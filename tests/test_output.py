@@ -85,6 +85,15 @@ def test_odd_rates_of_telephones_are_written(tmp_path: Path, rate: float) -> Non
     assert cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FPS) == pytest.approx(rate, rel=1e-4)
 
 
+def test_a_frame_an_hour_is_written(tmp_path: Path) -> None:
+    """A film slower than can be written is copied at the slowest rate, and no other film is lost for it."""
+    path = tmp_path / "film.mp4"
+    with VideoWriter(path, 1 / 3600, (64, 48)) as video:
+        video.write(plain(RED))
+
+    assert cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FPS) == pytest.approx(0.002)
+
+
 def test_a_video_appears_when_it_is_whole(tmp_path: Path) -> None:
     """Until it is closed an older film stays under the name; closing twice is fine, writing then is not."""
     path = tmp_path / "film.mp4"
