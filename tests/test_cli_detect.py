@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -306,3 +307,23 @@ def test_a_video_shows_its_progress_on_a_terminal_only(
     assert "6/6" in seen
     assert "a second" in seen
     assert own(invoke(*arguments).err) == [f"1 annotated files are in {tmp_path / 'out'}."]
+
+
+def test_a_bar_shares_its_line_with_nothing(clean_environment: None, model: Path, tmp_path: Path) -> None:
+    """On a terminal, what is said beside a video's bar has a line of its own, and none is left empty."""
+    video = save_video(tmp_path / "film.mp4", (BARE,), (BARE,))
+    broken, picture = tmp_path / "broken.png", save_picture(tmp_path / "door.png")
+    broken.touch()
+    arguments = ["detect", video, broken, video, picture, "--model", model, "--output", tmp_path / "out"]
+
+    _, seen = on_a_terminal([sys.executable, "-m", "pi_mask", *arguments])
+
+    lines = (
+        re.split(r"\r|\x1b\[2K|\x1b\[\?25.", line.removesuffix("\x1b[?25h")) for line in seen.split("\r\n")
+    )
+    assert [re.split(":|  ", line)[0] for line in own("\n".join(parts[-1] for parts in lines))] == [
+        "film.mp4",
+        "Error",
+        "film.mp4",
+        f"3 annotated files are in {tmp_path / 'out'}.",
+    ]

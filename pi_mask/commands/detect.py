@@ -11,7 +11,7 @@ import click
 
 from pi_mask.commands.options import Given, check_exists, json_option, settings_options
 from pi_mask.commands.signals import ending_on_signals
-from pi_mask.commands.streams import clear_line, configure_logging, is_on_terminal, progress, say, tell
+from pi_mask.commands.streams import configure_logging, is_on_terminal, progress, say, tell
 from pi_mask.errors import InputError
 
 if TYPE_CHECKING:
@@ -68,14 +68,17 @@ def _run(camera: Camera, detector: Detector, copies: AnnotatedFiles | None, *, a
 
     problems: list[InputError] = []
 
-    def note(problem: InputError) -> None:
-        problems.append(problem)
-        tell(f"Error: {problem}")
-
     with _Bars(is_wanted=copies is not None) as bars:
+
+        def note(problem: InputError) -> None:
+            problems.append(problem)
+            bars.end()
+            tell(f"Error: {problem}")
+
         for frame in _frames(camera, note):
             detections, latency = detector.detect(frame)
-            bars.make_room()
+            if frame.index == 0:
+                bars.end()
             if as_json:
                 say(frame_json(frame, detections, latency))
             else:
@@ -106,7 +109,7 @@ def _is_video(frame: Frame) -> bool:
 
 
 class _Bars:
-    """A progress bar for each video, below the lines of the result."""
+    """A progress bar for each video, below its lines of the result."""
 
     def __init__(self, *, is_wanted: bool) -> None:
         self._is_wanted = is_wanted and is_on_terminal()
@@ -117,24 +120,21 @@ class _Bars:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.close()
+        self.end()
 
-    def make_room(self) -> None:
-        """Prepare for a line of the result."""
-        if self._advance is not None:
-            clear_line()
+    def end(self) -> None:
+        """Leave the bar as it is, above the line that comes next."""
+        self._bar.close()
+        self._advance = None
 
     def step(self, frame: Frame) -> None:
         """Count a frame; the first of a video starts its bar."""
         if not self._is_wanted:
             return
-        if frame.index == 0:
-            self._bar.close()
-            self._advance = None
-            if _is_video(frame):
-                from pi_mask.output import frame_count
+        if frame.index == 0 and _is_video(frame):
+            from pi_mask.output import frame_count
 
-                path = Path(frame.source)
-                self._advance = self._bar.enter_context(progress(path.name, frame_count(path)))
+            path = Path(frame.source)
+            self._advance = self._bar.enter_context(progress(path.name, frame_count(path)))
         if self._advance is not None:
             self._advance()

@@ -16,6 +16,8 @@ from pi_mask.errors import OutputError
 
 _ESCAPES: Final = {n: repr(chr(n))[1:-1] for n in (*range(32), *range(127, 160), 0x2028, 0x2029)}
 """Line breaks and other control characters, such as those that colour a terminal."""
+_CLEAR: Final = "\r\x1b[2K"
+"""ECMA-48: to the start of the line, and erase it."""
 
 
 def say(line: str) -> None:
@@ -25,6 +27,7 @@ def say(line: str) -> None:
         OutputError: Standard output takes no more, because the disk is full.
         BrokenPipeError: The reader has gone.
     """
+    _clear_line()
     try:
         click.echo(line)
     except BrokenPipeError:
@@ -47,6 +50,7 @@ def tell(line: str) -> None:
     Where it cannot be written, on a full disk or to a reader who has gone, nobody can be told that either: a
     log is no reason to leave a door.
     """
+    _clear_line()
     try:
         click.echo(line.translate(_ESCAPES), err=True)
     except OSError:
@@ -117,13 +121,38 @@ def progress(label: str, length: int) -> Iterator[Callable[[], None]]:
         return f"{steps / elapsed:.1f} a second" if steps and elapsed > 0 else None
 
     bar = click.progressbar(length=length, label=label, file=sys.stderr, show_pos=True, item_show_func=rate)
+
+    def advance() -> None:
+        bar.update(1, bar.pos + 1)
+        _live.is_shown = True
+
     with bar:
-        yield lambda: bar.update(1, bar.pos + 1)
+        _live.is_shown = True
+        yield advance
+    _live.is_shown = False
 
 
-def clear_line() -> None:
-    """Take a bar off the terminal's line, so that a line of the result can go there."""
-    click.echo("\r\x1b[2K", nl=False, err=True)
+class _LiveLine:
+    """A line of the terminal that is written over and over, below all others."""
+
+    is_shown = False
+
+
+_live = _LiveLine()
+
+
+def show_live(line: str) -> None:
+    """Write a line over the one that was written so before; on a terminal only."""
+    click.echo(f"{_CLEAR}{line}", nl=False, err=True)
+    _live.is_shown = True
+
+
+def _clear_line() -> None:
+    """Take a bar, or what is written over and over, off the terminal's line, so that another can go there."""
+    if _live.is_shown:
+        _live.is_shown = False
+        with suppress(OSError):
+            click.echo(_CLEAR, nl=False, err=True)
 
 
 def discard(stream: TextIO) -> None:

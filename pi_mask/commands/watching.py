@@ -13,7 +13,7 @@ import click
 
 from pi_mask.commands.options import FiniteRange, Preset, settings_options
 from pi_mask.commands.run import DESKTOP
-from pi_mask.commands.streams import clear_line, is_on_terminal, tell
+from pi_mask.commands.streams import is_on_terminal, show_live, tell
 from pi_mask.errors import UsageError
 
 if TYPE_CHECKING:
@@ -171,7 +171,6 @@ class AtDoor:
             on_frame(frame, kept)
 
         clip = watch(self._camera, detector, pace.seconds, seen)
-        live.end()
         tell(f"{step.name}: {len(clip)} frames, a face in {live.with_a_face}.")
         return clip
 
@@ -229,10 +228,5 @@ class _Live:
         left = max(0.0, self._seconds - (timestamp - self._start))
         named = ", ".join(f"{face.label.value} {face.score:.2f}" for face in faces[:3]) or "nobody"
         line = f"  {left:4.1f} s left, {self._frames} frames: {named}"
-        clear_line()
         # One that wraps could not be written over.
-        click.echo(line[: shutil.get_terminal_size().columns - 1], nl=False, err=True)
-
-    def end(self) -> None:
-        if self._is_shown:
-            clear_line()
+        show_live(line[: shutil.get_terminal_size().columns - 1])
