@@ -42,7 +42,7 @@ class Pipeline:
     Iterating reads, judges and shows; each turn yields what it saw. A camera without a frame for ``LATE_S``
     (the first one may take its ``timeout_s``) shows FAULT and is read again; an unreadable file is logged,
     counted and left out; any other failure, the end of a live camera's stream too, is shown and yielded as
-    FAULT and then raised.
+    FAULT and then raised. What comes after a film begins with nobody: its people are not those of the film.
 
     Attributes:
         unreadable: Number of files that could not be read so far.
@@ -52,6 +52,7 @@ class Pipeline:
         self._parts = parts
         self._shown: tuple[Verdict, bool] | None = None
         self._wait_s = math.inf
+        self._index = 0
         self.unreadable = 0
 
     def __iter__(self) -> Iterator[Observation]:
@@ -96,6 +97,9 @@ class Pipeline:
 
     def _observe(self, frame: Frame) -> Observation:
         parts = self._parts
+        if frame.index < self._index:  # counted anew: the file before has ended
+            parts.tracker.forget()
+        self._index = frame.index
         detections, latency = parts.detector.detect(frame)
         size = (frame.image.shape[1], frame.image.shape[0])
         tracks = parts.tracker.update(parts.policy.eligible(detections, size), frame.timestamp)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -128,6 +129,24 @@ def test_the_indicator_hears_of_changes_only(tmp_path: Path) -> None:
     assert door.indicator.shown == [(v, False) for v in (IDLE, CHECKING, MASK, CHECKING, IDLE)]
     assert verdicts[:7] == [IDLE, IDLE, IDLE, IDLE, CHECKING, MASK, MASK]
     assert verdicts[-1] == IDLE
+
+
+def test_a_film_begins_with_nobody(tmp_path: Path) -> None:
+    """Green does not reach from one film into the next, which shows somebody without a mask at once."""
+    outputs = [seen(MaskLabel.WITH_MASK)] * 8 + [seen(MaskLabel.WITHOUT_MASK)] * 4
+    door = Door(tmp_path, [*frames(8), *frames(4, start=0.8)], outputs)
+
+    verdicts = [observation.verdict for observation in door.run()]
+
+    assert verdicts[7:] == [MASK, IDLE, CHECKING, NO_MASK, NO_MASK]
+
+
+def test_pictures_are_one_film(tmp_path: Path) -> None:
+    """Of pictures, each a file of its own, those close enough in time make a person."""
+    pictures = [replace(frame, index=0) for frame in frames(3)]
+    observations = Door(tmp_path, pictures, [seen(MaskLabel.WITH_MASK)] * 3).run()
+
+    assert [observation.verdict for observation in observations] == [IDLE, CHECKING, MASK]
 
 
 def test_losing_the_edge_tpu_is_a_change(tmp_path: Path) -> None:
