@@ -35,11 +35,11 @@ def find_recordings(folder: Path) -> Mapping[Step, tuple[Path, ...]]:
         ) from error
     missing = [step.name for step, clips in found.items() if step.is_required and not clips]
     if missing:
-        first = missing[0]
-        names = ", ".join(missing)
+        first, names = missing[0], ", ".join(missing)
+        steps = " ".join(f"--step {name}" for name in missing)
         raise InputError(
             f"{folder} has no clip of: {names} (such as {first}.mp4, or a folder {first} with clips). "
-            f"Record it with: pi-mask record {shlex.quote(str(folder))} --step {first}"
+            f"Record with: pi-mask record {shlex.quote(str(folder))} {steps}"
         )
     return {step: clips for step, clips in found.items() if clips}
 
