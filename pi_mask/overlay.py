@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 
 from pi_mask.camera.opencv import cv2
-from pi_mask.types import BoundingBox, Detection, MaskLabel, Person, Verdict
+from pi_mask.types import BoundingBox, Detection, MaskLabel, Verdict
 
 if TYPE_CHECKING:
     from pi_mask.types import Image
@@ -64,13 +64,8 @@ _VERDICTS: Final = {
 }
 
 
-def draw(
-    image: Image,
-    detections: Sequence[Detection],
-    verdict: Verdict | None = None,
-    people: Sequence[Person] = (),
-) -> Image:
-    """Draw boxes with label and score, what is thought of each person, and the door's verdict.
+def draw(image: Image, detections: Sequence[Detection], verdict: Verdict | None = None) -> Image:
+    """Draw boxes with label and score, and the door's verdict.
 
     Lines and text grow with the picture; a tag that finds no room in the picture is shortened to its symbol.
 
@@ -78,7 +73,6 @@ def draw(
         image: RGB, uint8, height × width × 3; it stays as it is.
         detections: In the picture's pixels; the best one is drawn last, on top of the others.
         verdict: Written over the bottom edge; None leaves that out.
-        people: Each gets its number and verdict below its box; those not seen in this frame too.
 
     Returns:
         A new picture of the same size.
@@ -86,9 +80,6 @@ def draw(
     canvas = _Canvas(np.ascontiguousarray(image).copy())
     for detection in reversed(detections):
         canvas.frame(detection.box, _LABELS[detection.label].colour)
-    for person in people:
-        style = _VERDICTS[person.verdict] if person.verdict else _Style("bystander", _GREY, _RING)
-        canvas.tag(person.track.box, style, (f"#{person.track.id} {style.text}",), below=True)
     for detection in reversed(detections):
         style = _LABELS[detection.label]
         score = f"{detection.score:.2f}"
@@ -113,8 +104,8 @@ class _Canvas:
         cv2.rectangle(self.image, *corners, _BLACK, self._line + 2)
         cv2.rectangle(self.image, *corners, colour, self._line)
 
-    def tag(self, box: BoundingBox, style: _Style, texts: Sequence[str], *, below: bool = False) -> None:
-        """Write the longest text that fits beside a box: above (or below), else inside it."""
+    def tag(self, box: BoundingBox, style: _Style, texts: Sequence[str]) -> None:
+        """Write the longest text that fits above a box, or else inside it."""
         size, pad = round(self._text_px), max(2, round(self._text_px / 3))
         height = size + 2 * pad
         scale, thickness = self._text_px / _CAP_HEIGHT_PX, max(1, round(self._text_px / 10))
@@ -122,9 +113,9 @@ class _Canvas:
         text, text_width = next((pair for pair in measured if height + pair[1] <= self._width), ("", 0))
         width = height + text_width
         x = max(0, min(round(box.xmin) - self._line // 2, self._width - width))
-        y = round(box.ymax) if below else round(box.ymin) - height
+        y = round(box.ymin) - height
         if y < 0 or y + height > self._height:
-            y = round(box.ymax) - height if below else round(box.ymin)
+            y = round(box.ymin)
         y = max(0, min(y, self._height - height))
         cv2.rectangle(self.image, (x, y), (x + width - 1, y + height - 1), style.colour, cv2.FILLED)
         self._symbol(style.symbol, (x + pad, y + pad), size)

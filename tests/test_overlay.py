@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pi_mask.overlay import draw
-from pi_mask.types import BoundingBox, Detection, MaskLabel, Person, Track, Verdict
+from pi_mask.types import BoundingBox, Detection, MaskLabel, Verdict
 
 if TYPE_CHECKING:
     from pi_mask.types import Image
@@ -131,17 +131,6 @@ def test_the_score_is_written() -> None:
     assert (draw(blank(), [face(score=0.91)]) != draw(blank(), [face(score=0.57)])).any()
 
 
-def test_people_get_their_number_below() -> None:
-    """A person's tag lies below the box and differs by number and verdict."""
-    tracks = [Track(number, BOX, 3, 1.0, 1.0, ()) for number in (1, 2)]
-    people = [Person(tracks[0], Verdict.MASK), Person(tracks[1], Verdict.MASK), Person(tracks[0], None)]
-
-    drawn = [draw(blank(), [], people=[person]) for person in people]
-
-    assert all((image[:200] == 128).all() and (image[201:] != 128).any() for image in drawn)
-    assert all((one != other).any() for one, other in combinations(drawn, 2))
-
-
 @pytest.mark.parametrize(
     "box", [BoundingBox(0, 0, 40, 40), BoundingBox(280, 0, 320, 40), BoundingBox(100, -30, 140, 10)]
 )
@@ -171,8 +160,7 @@ def test_any_picture_and_box_can_be_drawn(
     """Tiny pictures and boxes at or beyond the border are drawn without an error."""
     x, y = sorted(corners[:2]), sorted(corners[2:])
     box = BoundingBox(x[0], y[0], x[1], y[1])
-    person = Person(Track(1, box, 3, 1.0, 1.0, ()), verdict)
 
-    drawn = draw(blank(*size), [face(label, box)], verdict, [person])
+    drawn = draw(blank(*size), [face(label, box)], verdict)
 
     assert drawn.shape == (size[1], size[0], 3)

@@ -47,9 +47,7 @@ def test_missing_steps_are_named_with_what_to_do(tmp_path: Path) -> None:
     """All that is missing is named at once; the optional step is not."""
     fill(tmp_path, *(f"{name}.mp4" for name in REQUIRED if name not in {"bare", "under_nose"}))
 
-    with pytest.raises(
-        InputError, match=r"no clip of: bare, under_nose .* --step bare --step under_nose$"
-    ):
+    with pytest.raises(InputError, match=r"no clip of: bare, under_nose .* --step bare --step under_nose$"):
         find_recordings(tmp_path)
     with pytest.raises(InputError, match="missing cannot be reached: No such file"):
         find_recordings(tmp_path / "missing")
