@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -155,6 +157,19 @@ def test_errors_are_one_line_with_an_exit_code(tmp_path: Path, capsys: pytest.Ca
 
     assert end.value.code == 1
     assert [line.split(":")[0] for line in capsys.readouterr().err.splitlines()] == ["Error"]
+
+
+@pytest.mark.parametrize("output", [">&-", ">/dev/full"])
+def test_an_output_that_takes_nothing_ends_in_one_line(output: str, tmp_path: Path) -> None:
+    """A closed standard output and a full disk are no reason for a traceback."""
+    script = f'exec "$0" -m pi_mask.demo --output "$1" --photo none.png {output}'
+
+    ended = subprocess.run(
+        ["/bin/sh", "-c", script, sys.executable, tmp_path], capture_output=True, text=True, check=False
+    )
+
+    assert ended.returncode == 1
+    assert [line.split(":")[0] for line in ended.stderr.splitlines()] == ["Error"]
 
 
 def test_a_terminal_without_blocks_gets_question_marks(monkeypatch: pytest.MonkeyPatch) -> None:

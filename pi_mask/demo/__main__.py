@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from pi_mask.commands.streams import say
 from pi_mask.demo.film import FPS, SIZE, film
 from pi_mask.demo.photograph import find_photograph, load_portrait
 from pi_mask.demo.sheet import Moment, write_sheet
@@ -34,15 +35,15 @@ def make_demo(output: Path, photo: Path | None, *, is_fast: bool) -> tuple[Momen
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{output} cannot be made: {error.strerror}. Choose another --output.") from error
-    click.echo("Filming a made-up visitor: a bare face, a mask, the mask under the nose.")
+    say("Filming a made-up visitor: a bare face, a mask, the mask under the nose.")
     portrait = load_portrait(photo or find_photograph())
     with VideoWriter(output / CLIP, FPS, SIZE) as clip:
         for image in film(portrait):
             clip.write(image)
-    click.echo("The door watches. Lamps and buzzer are simulated; all verdicts come from the model.\n")
-    moments = run_show(Show(output / CLIP, output / ANNOTATED, is_fast, click.echo))
+    say("The door watches. Lamps and buzzer are simulated; all verdicts come from the model.\n")
+    moments = run_show(Show(output / CLIP, output / ANNOTATED, is_fast, say))
     write_sheet(output / SHEET, moments)
-    click.echo(f"\nSee {output / ANNOTATED} and {output / SHEET}. The film itself: {output / CLIP}")
+    say(f"\nSee {output / ANNOTATED} and {output / SHEET}. The film itself: {output / CLIP}")
     return moments
 
 
@@ -59,8 +60,9 @@ def make_demo(output: Path, photo: Path | None, *, is_fast: bool) -> tuple[Momen
 @click.option("--fast", "is_fast", is_flag=True, help="Don't keep to the film's own pace.")
 def main(output: Path, photo: Path | None, is_fast: bool) -> None:
     """Show the whole way from a film to the lamps, without camera and pins."""
-    # Not every terminal knows the strips' blocks.
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    if sys.stdout is not None:  # as where the shell closed it
+        # Not every terminal knows the strips' blocks.
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
         make_demo(output, photo, is_fast=is_fast)
     except PiMaskError as error:
