@@ -110,6 +110,18 @@ def test_recordings_are_told_of_made_and_calibrated_on(
     assert [round(step["seconds"]) for step in steps] == [3] * len(SCENES)
 
 
+def test_the_result_is_one_line_whatever_the_folder_is_called(
+    invoke: Invoke, door: Door, seen: list[Frame], tmp_path: Path
+) -> None:
+    """A line break in the folder's name breaks no line of the result."""
+    door(ScriptedCamera(seen, is_live=True))
+
+    outcome = invoke("record", tmp_path / "our\ndoor", *FLAGS, *EMPTY, "--yes")
+
+    shown = f"{tmp_path}/our�door"
+    assert outcome.out == f"{shown} holds the clips. Next: pi-mask calibrate --from '{shown}'\n"
+
+
 def test_without_a_yes_nothing_happens(
     invoke: Invoke, door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

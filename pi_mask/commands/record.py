@@ -56,6 +56,7 @@ def record(folder: Path, given: Given, door: DoorOptions, names: tuple[str, ...]
     """
     from pi_mask.calibrate.steps import STEP_NAMES
     from pi_mask.record import prepare_folder
+    from pi_mask.report import printable
 
     configure_logging("WARNING")
     chosen = [STEP_NAMES[name] for name in STEPS if not names or name in names]
@@ -67,7 +68,7 @@ def record(folder: Path, given: Given, door: DoorOptions, names: tuple[str, ...]
     with ending_on_signals(), _private():
         prepare_folder(folder, chosen)
         _record(folder, settings, chosen, door.pace)
-    say(f"{folder} holds the clips. Next: pi-mask calibrate --from {shlex.quote(str(folder))}")
+    say(printable(f"{folder} holds the clips. Next: pi-mask calibrate --from {shlex.quote(str(folder))}"))
 
 
 def _notice(folder: Path, chosen: Sequence[Step], seconds: float) -> None:
