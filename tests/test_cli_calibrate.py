@@ -231,7 +231,11 @@ def test_a_visit_at_the_door(
     config: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each step shows its sign and says its line; after a no nothing is written; lamps end off."""
+    """Each step shows its sign and says its line; after a no nothing is written; lamps end off.
+
+    A line break in the file's name breaks no line of the question.
+    """
+    config = config.rename(config.with_name("our\ndoor.toml"))
     camera = ScriptedCamera(seen, is_live=True)
     indicator = door(camera)
     monkeypatch.setattr("sys.stdin", _Terminal("n\n"))
@@ -246,6 +250,7 @@ def test_a_visit_at_the_door(
         assert f"{name}: {STEP_NAMES[name].instruction}" in outcome.err
     assert "\r" not in outcome.err  # live counts are for terminals
     assert "Changes:" in outcome.out
+    assert f"Write these changes to {config.parent}/our�door.toml? [y/N]: " in outcome.err
     assert outcome.err.rstrip().endswith("Nothing is written.")
     assert config.read_text() == OWNERS
 

@@ -296,14 +296,14 @@ def on_a_terminal(command: list[object]) -> tuple[int, str]:
 def test_a_video_shows_its_progress_on_a_terminal_only(
     clean_environment: None, model: Path, tmp_path: Path, invoke: Invoke
 ) -> None:
-    """A bar with count and rate appears where somebody watches, and nowhere else."""
-    video = save_video(tmp_path / "film.mp4", *[(BARE,)] * 6)
+    """A bar with count and rate appears where somebody watches, on one line, and nowhere else."""
+    video = save_video(tmp_path / "our\nfilm.mp4", *[(BARE,)] * 6)
     arguments = ["detect", video, "--model", model, "--output", tmp_path / "out"]
 
     code, seen = on_a_terminal([sys.executable, "-m", "pi_mask", *arguments])
 
     assert code == 0
-    assert "film.mp4" in seen
+    assert "our�film.mp4" in seen
     assert "6/6" in seen
     assert "a second" in seen
     assert own(invoke(*arguments).err) == [f"1 annotated files are in {tmp_path / 'out'}."]

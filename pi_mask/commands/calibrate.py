@@ -269,7 +269,9 @@ def _warn_of_another_model(proposal: Proposal, model: str, loaded: LoadedSetting
 
 
 def _is_wanted(target: Path, wish: _Wish) -> bool:
-    return wish.is_agreed or click.confirm(f"Write these changes to {target}?", err=True)
+    from pi_mask.report import printable
+
+    return wish.is_agreed or click.confirm(f"Write these changes to {printable(str(target))}?", err=True)
 
 
 def _write(proposal: Proposal, model: str, loaded: LoadedSettings, target: Path) -> None:

@@ -133,8 +133,9 @@ class _Bars:
             return
         if frame.index == 0 and _is_video(frame):
             from pi_mask.output import frame_count
+            from pi_mask.report import printable
 
             path = Path(frame.source)
-            self._advance = self._bar.enter_context(progress(path.name, frame_count(path)))
+            self._advance = self._bar.enter_context(progress(printable(path.name), frame_count(path)))
         if self._advance is not None:
             self._advance()
