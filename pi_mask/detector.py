@@ -136,8 +136,8 @@ def faces_in(look: Look, rules: Rules) -> tuple[Detection, ...]:
     boxes = ((agreed_boxes(candidates, kept) - offset) / scale).clip(0, limit)
     scores = candidates.scores[kept]
     # Measured in its own threshold: a low threshold for "incorrect" makes the door doubt a mask sooner.
-    # With equal thresholds it is the highest score.
-    winners = (scores / rules.limits).argmax(axis=1)
+    # With equal thresholds it is the highest score. Divided by the smallest of numbers it would be infinite.
+    winners = (scores * (rules.limits.min() / rules.limits)).argmax(axis=1)
     detections = (
         Detection(
             BoundingBox(*map(float, box)),

@@ -70,6 +70,16 @@ def test_each_label_has_its_own_threshold(scores: tuple[float, ...], label: Mask
     assert [detection.label for detection in run(described, outputs)] == ([label] if label else [])
 
 
+@pytest.mark.parametrize("limit", [5e-324, 1e-320, 1e-300])
+def test_the_surest_label_wins_above_the_smallest_threshold(limit: float) -> None:
+    """However near to 0 the threshold for all labels lies, the highest score tells the label."""
+    described = manifest(thresholds=dict.fromkeys((MASKED, BARE, INCORRECT), limit))
+    outputs = nobody(described)
+    say(outputs, (0, 0), (0, 0, 32, 32), (0.1, 0.9, 0.2))
+
+    assert run(described, outputs)[0].label is BARE
+
+
 @settings(deadline=None, derandomize=True)
 @given(
     st.tuples(*[st.floats(0.05, 0.95)] * 3),
