@@ -16,6 +16,7 @@ from pi_mask.errors import OutputError, SettingsError
 from pi_mask.settings_fields import FIELDS, NONE
 
 OLD_SUFFIX: Final = ".old"
+_OWN, _ANYBODYS = 0o600, 0o666  # the umask takes its part away
 _HEADER: Final = re.compile(r"\s*\[([^\[\]]+)\]\s*(?:#.*)?$")
 _FREE_SPACE: Final = "Free some space there, then try again."
 _ADVICE: Final = "Use sudo, choose another file with --config, or only look with --dry-run."
@@ -74,9 +75,11 @@ def replace_file(path: Path, text: str, advice: str = _ADVICE) -> Path | None:
         target.parent.mkdir(parents=True, exist_ok=True)
         had_one = target.exists()
         if had_one:
+            _begin(part, _OWN)
             shutil.copy2(target, part)
             _sync(part)
             part.replace(old)
+        _begin(part, _OWN if had_one else _ANYBODYS)
         _write(part, text)
         if had_one:
             _take_after(target, part)
@@ -169,6 +172,15 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             found[key] = value
     return found
+
+
+def _begin(part: Path, mode: int) -> None:
+    """Make an empty file, in place of one that a killed run may have left.
+
+    Nobody reads in it meanwhile what they may not read in the end, such as a camera's password.
+    """
+    part.unlink(missing_ok=True)
+    part.touch(mode, exist_ok=False)
 
 
 def _write(path: Path, text: str) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +119,42 @@ def test_the_old_file_lies_beside_the_new_one(tmp_path: Path) -> None:
     assert (old.read_text(), path.read_text()) == ("old", "new")
     assert [stat.S_IMODE(each.stat().st_mode) for each in (path, old)] == [0o640, 0o640]
     assert sorted(each.name for each in tmp_path.iterdir()) == ["config.toml", "config.toml.old"]
+
+
+def test_nobody_else_reads_a_file_while_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Old and new content have no more readers on the way than in the end, whatever a killed run has left."""
+    path = tmp_path / "config.toml"
+    path.write_text("old")
+    path.chmod(0o600)
+    (tmp_path / ".config.toml.part").touch(0o644)
+    on_the_way = []
+
+    def noting(set_mode: Callable[..., None]) -> Callable[..., None]:
+        def note(model: Path, part: Path, **options: bool) -> None:
+            on_the_way.append((part.read_text(), stat.S_IMODE(part.stat().st_mode)))
+            set_mode(model, part, **options)
+
+        return note
+
+    for name in ("copystat", "copymode"):
+        monkeypatch.setattr(shutil, name, noting(getattr(shutil, name)))
+    replace_file(path, "new")
+
+    assert on_the_way == [("old", 0o600), ("new", 0o600)]
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_a_first_file_has_the_umasks_mode(tmp_path: Path, umask: int) -> None:
+    """Where there was none, a file is read by whom its owner's habits say."""
+    before = os.umask(umask)
+    try:
+        replace_file(tmp_path / "config.toml", "new")
+    finally:
+        os.umask(before)
+
+    assert stat.S_IMODE((tmp_path / "config.toml").stat().st_mode) == 0o666 & ~umask
 
 
 def test_a_first_file_is_made_with_its_folder(tmp_path: Path) -> None:
