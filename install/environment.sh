@@ -2,8 +2,8 @@
 # The Python environment, and the installation for one user on a desktop.
 #
 # Each environment has a folder of its own, named by the checksum of all that goes into it. The link `venv` is set to
-# it last. So a run that breaks off leaves the old one working, and "installed" means: the link points to the
-# folder that this checkout would make.
+# it last. So a run that breaks off leaves the old one as it was, and "installed" means: the link points to the
+# folder that this checkout would make, or to its second, made in place of a damaged one.
 
 PYTHON=
 PIP_SOURCE=()
@@ -41,17 +41,20 @@ make_wheel() { # make_wheel PYTHON FOLDER: a wheel of this checkout, made withou
 }
 
 make_environment() { # make_environment BASE REQUIREMENTS VENV_ARGUMENT…
-	local base="$1" requirements="$SOURCE/install/requirements/$2.txt" name folder wheels="$WORK"
+	local base="$1" requirements="$SOURCE/install/requirements/$2.txt" name current folder wheels="$WORK"
 	shift 2
 	name=unknown # a dry run on a fresh computer has no Python yet
 	if command -v "$PYTHON" >/dev/null; then name=$(fingerprint "$requirements" "$(python_version "$PYTHON")"); fi
-	folder="$base/$name"
-	if [ "$(readlink "$base/venv" 2>/dev/null)" != "$name" ]; then
+	current=$(readlink "$base/venv" 2>/dev/null) || true
+	if [ "${current%-2}" != "$name" ]; then
 		refuse_other_version "$base"
-	elif is_whole "$folder"; then
+	elif is_whole "$base/$current"; then
 		step "Python environment: complete already"
 		return 0
+	elif [ "$current" = "$name" ]; then
+		name="$name-2" # the damaged one may do for most things, and without the network there is no other
 	fi
+	folder="$base/$name"
 	step "Python environment in $base (minutes)"
 	run rm -rf "$folder"
 	try "$PYTHON could not make an environment. Install python3-venv, then run this again." \
@@ -94,10 +97,10 @@ require_installed() { # require_installed BASE
 		die 1 "There is nothing to upgrade in $1. Run ./install.sh without --upgrade."
 }
 
-remove_old_environments() { # remove_old_environments BASE: all but the linked one; names are 12 hexadecimal digits
+remove_old_environments() { # remove_old_environments BASE: all but the linked one
 	local folder current
 	current=$(readlink "$1/venv") || return 0
-	for folder in "$1"/[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]; do
+	for folder in "$1"/[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]{,-2}; do
 		if [ -d "$folder" ] && [ "$folder" != "$1/$current" ]; then run rm -rf "$folder"; fi
 	done
 }

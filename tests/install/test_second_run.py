@@ -116,6 +116,26 @@ def test_a_damaged_environment_is_made_anew(computer: Computer) -> None:
     assert "complete already" in computer.install()
 
 
+def test_a_damaged_environment_stays_until_another_is_whole(computer: Computer) -> None:
+    """Where another cannot be made, the damaged one is what it was; where one can, it alone is left."""
+    computer.install()
+    base = computer.root / "opt/pi-mask"
+    for _ in range(2):
+        damaged = (base / "venv").resolve()
+        text = PI_MASK.replace('"config init")', '"models ") exit 4 ;;\n"config init")')
+        computer.stand_in(damaged / "bin/pi-mask", text)
+
+        computer.set(fail_at="requirements/pi-64.txt")
+        assert computer.run().returncode == 1
+        assert (base / "venv").resolve() == damaged
+        assert text in (damaged / "bin/pi-mask").read_text()
+
+        computer.set(fail_at="")
+        computer.install()
+        assert (base / "venv").resolve() != damaged
+        assert {path.resolve() for path in base.iterdir() if path.is_dir()} == {(base / "venv").resolve()}
+
+
 def test_an_environment_without_its_python_is_made_anew(computer: Computer) -> None:
     """After an upgrade of the system a plain run goes on: there is nothing working to keep."""
     computer.install()
