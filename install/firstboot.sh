@@ -41,5 +41,5 @@ if [ -d "$card/pi-mask-offline" ]; then offline=(--offline "$card/pi-mask-offlin
 {
 	date
 	bash "$source/install.sh"@OPTIONS@ ${offline[@]+"${offline[@]}"}
-} 2>&1 | tee -a "$card/pi-mask-install.log"
+} 2>&1 | { tee -a "$card/pi-mask-install.log" || true; } # a full card takes no log, and is no failed installation
 systemctl disable "$service"

@@ -239,6 +239,18 @@ def test_a_first_boot_that_fails_is_tried_again(desk: Computer, card: Path, tmp_
     assert "Check the network" in (card / "pi-mask-install.log").read_text()
 
 
+def test_a_full_card_is_no_failed_first_boot(desk: Computer, card: Path, tmp_path: Path) -> None:
+    """Where the log cannot be written, what has been installed is not installed again at each start."""
+    desk.install("--boot-files", str(card))
+    (card / "pi-mask-install.log").symlink_to("/dev/full")
+    pi = Computer(tmp_path / "pi")
+
+    result = pi.run(script=card / "pi-mask-firstboot.sh")
+
+    assert (result.returncode, pi.calls()[-1]) == (0, "systemctl disable pi-mask-firstboot.service")
+    assert "Done." in result.stdout
+
+
 def test_the_written_firstrun_ends_by_itself(desk: Computer, card: Path, tmp_path: Path) -> None:
     """Run once, it hands over, removes itself and takes its own words from the kernel's command line."""
     desk.install("--boot-files", str(card))
