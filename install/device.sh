@@ -4,6 +4,7 @@
 BASE=/opt/pi-mask
 CONFIG=/etc/pi-mask/config.toml
 STATE=/var/lib/pi-mask
+NO_SHELL=/usr/sbin/nologin
 UNITS=/etc/systemd/system
 WATCHDOG_CONFIG=/etc/systemd/system.conf.d/70-pi-mask-watchdog.conf
 FIRST_BOOT=pi-mask-firstboot.service
@@ -134,7 +135,7 @@ make_user() {
 		getent group "$group" >/dev/null || try "The group $group could not be made." groupadd --system "$group"
 	done
 	getent passwd pi-mask >/dev/null || try "The user pi-mask could not be made." \
-		useradd --system --user-group --no-create-home --home-dir "$STATE" --shell /usr/sbin/nologin pi-mask
+		useradd --system --user-group --no-create-home --home-dir "$STATE" --shell "$NO_SHELL" pi-mask
 	try "The user pi-mask could not be put into its groups." usermod --append --groups "${GROUPS_NEEDED// /,}" pi-mask
 	run install -d -m 0750 -o pi-mask -g pi-mask "$ROOT$STATE"
 }
@@ -224,7 +225,11 @@ remove_unit() { # remove_unit NAME
 
 purge_device() {
 	run rm -rf "$ROOT/etc/pi-mask" "$ROOT$STATE" "$ROOT$UNITS/pi-mask.service.d"
-	if getent passwd pi-mask >/dev/null; then run userdel pi-mask || warn "The user pi-mask could not be removed."; fi
+	case "$(getent passwd pi-mask)" in
+	"") ;;
+	*":$STATE:$NO_SHELL") run userdel pi-mask || warn "The user pi-mask could not be removed." ;;
+	*) warn "The user pi-mask is kept: its home or shell is not what install.sh sets, so it may be somebody's own." ;;
+	esac
 	run rm -f "$LOG" # last: whatever is run writes to it
 	say "Done. Packages from apt stay."
 }

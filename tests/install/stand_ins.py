@@ -91,7 +91,7 @@ if [ "$1" = --extract ]; then
     cp "$2" "$3/usr/lib/aarch64-linux-gnu/libedgetpu.so.1.0"
 fi""",
     "dpkg-query": 'if grep -qxs "${@: -1}" "$FAKE_STATE/installed"; then printf installed; else exit 1; fi',
-    "getent": 'grep -qxs "$1 $2" "$FAKE_STATE/accounts"',
+    "getent": 'found=$(grep -E "^$1 $2(:|$)" "$FAKE_STATE/accounts") && echo "${found#* }"',
     "groupadd": 'echo "group ${@: -1}" >>"$FAKE_STATE/accounts"',
     "id": 'if [ "$1" = -u ]; then cat "$FAKE_STATE/uid"; else echo somebody; fi',
     "install": r"""
@@ -116,8 +116,13 @@ fi""".replace("BOOKWORM", PINS["bookworm"]).replace("TRIXIE", PINS["trixie"]),
     "udevadm": "",
     "uname": r"""
 case "$1" in -s) cat "$FAKE_STATE/kernel" ;; -m) cat "$FAKE_STATE/machine" ;; *) echo "Kernel 1" ;; esac""",
-    "useradd": 'echo "passwd ${@: -1}" >>"$FAKE_STATE/accounts"',
-    "userdel": 'sed -i "/^passwd $1$/d" "$FAKE_STATE/accounts"',
+    "useradd": r"""
+while [ $# -gt 1 ]; do
+    case "$1" in --home-dir) home="$2" ;; --shell) shell="$2" ;; esac
+    shift
+done
+echo "passwd $1:x:999:999::$home:$shell" >>"$FAKE_STATE/accounts" """,
+    "userdel": 'sed -i "/^passwd $1:/d" "$FAKE_STATE/accounts"',
     "usermod": "",
 }
 OLD_CPU = "fp asimd evtstrm crc32 cpuid"  # of a Pi 4; a Pi 5 has asimddp among more

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.install.stand_ins import Computer
 
 
@@ -25,6 +27,25 @@ def test_uninstalling_leaves_what_is_the_owners(computer: Computer) -> None:
     assert "pi-mask" not in (computer.state / "accounts").read_text()
     assert not (computer.root / "var/log/pi-mask-install.log").exists()
     computer.install("--uninstall", "--purge")
+
+
+@pytest.mark.parametrize(
+    "account",
+    [
+        "pi-mask:x:1001:1001:Pia Mask,,,:/home/pi-mask:/bin/bash",
+        "pi-mask:x:1001:1001::/var/lib/pi-mask:/bin/sh",
+        "pi-mask:x:1001:1001::/home/pi-mask:/usr/sbin/nologin",
+    ],
+)
+def test_a_stranger_of_that_name_stays(computer: Computer, account: str) -> None:
+    """--purge removes the user that install.sh has made, and none that was there before."""
+    computer.set(accounts=f"group video\npasswd {account}")
+    computer.install()
+
+    said = computer.install("--uninstall", "--purge")
+
+    assert "Warning: The user pi-mask is kept: " in said
+    assert account in (computer.state / "accounts").read_text()
 
 
 def test_the_first_boots_installer_goes_too(computer: Computer) -> None:
