@@ -105,12 +105,17 @@ remove_old_environments() { # remove_old_environments BASE: all but the linked o
 	done
 }
 
+check_home() {
+	[ -n "${HOME-}" ] || die 1 "HOME is not set, so there is no folder to install in. Type the same with HOME=/home/you before it."
+}
+
 desktop_base() {
 	printf '%s/pi-mask\n' "${XDG_DATA_HOME:-$HOME/.local/share}"
 }
 
 install_desktop() {
 	local base
+	check_home
 	base=$(desktop_base)
 	check_desktop
 	is_settled "$base" || check_space "$base" 900
@@ -172,8 +177,10 @@ apt_install() { # apt_install PACKAGE…
 }
 
 uninstall_desktop() {
-	local base config="${XDG_CONFIG_HOME:-$HOME/.config}/pi-mask"
+	local base config
+	check_home
 	base=$(desktop_base)
+	config="${XDG_CONFIG_HOME:-$HOME/.config}/pi-mask"
 	say "Plan: remove $base and $HOME/.local/bin/pi-mask$([ "$PURGE" = no ] || say ", and $config")"
 	begin
 	run rm -rf "$base"

@@ -141,6 +141,19 @@ def test_a_home_that_cannot_be_written_is_told(desktop: Computer, in_the_way: st
     assert re.fullmatch(r"Error: [^\n]+/install\.log cannot be written\. [^\n]+\n", result.stderr)
 
 
+@pytest.mark.parametrize("options", [[], ["--uninstall"]])
+@pytest.mark.parametrize("action", ["unset HOME", "HOME="])
+def test_without_a_home_one_line_says_so(desktop: Computer, action: str, options: list[str]) -> None:
+    """A scheduled job may have no HOME; nothing is done below the root folder in its place."""
+    script = desktop.folder / "job.sh"
+    script.write_text(f'{action}\n. "{desktop.source}/install.sh"\n')
+
+    result = desktop.run("--desktop", *options, script=script)
+
+    assert (result.returncode, result.stdout, desktop.calls()) == (1, "", [])
+    assert re.fullmatch(r"Error: HOME is not set, [^\n]+\n", result.stderr)
+
+
 def test_without_a_python_root_gets_one_from_apt(desktop: Computer) -> None:
     """In a bare Debian root, Python and venv come first."""
     desktop.set(uid="0")
