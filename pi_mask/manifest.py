@@ -95,7 +95,7 @@ class Manifest(_Strict):
     """
 
     schema_version: Literal[1] = Field(alias="schema")
-    name: str
+    name: str = Field(pattern=r"^[^\p{C}\p{Zl}\p{Zp}]+$")  # one line: calibrate writes it into a comment
     description: str
     cpu: ModelFile
     edgetpu: ModelFile | None = None

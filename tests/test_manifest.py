@@ -132,6 +132,10 @@ def ssd_levels(**changes: Any) -> dict[str, Any]:
     ("changes", "where"),
     [
         ({"schema": 2}, "schema"),
+        ({"name": ""}, "name"),
+        ({"name": "two\nlines"}, "name"),
+        ({"name": "red\x1b[31m"}, "name"),
+        ({"name": "two\u2028lines"}, "name"),
         ({"labels": ["with_mask", "without_mask"]}, "file"),
         ({"labels": ["with_mask", "with_mask", "incorrect"]}, "file"),
         ({"labels": ["with_mask", "without_mask", "helmet"]}, "labels.2"),
