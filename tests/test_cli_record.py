@@ -122,6 +122,16 @@ def test_the_result_is_one_line_whatever_the_folder_is_called(
     assert outcome.out == f"{shown} holds the clips. Next: pi-mask calibrate --from '{shown}'\n"
 
 
+def test_an_optional_step_that_is_refused_leaves_no_clip(invoke: Invoke, door: Door, tmp_path: Path) -> None:
+    """Where nobody held a hand before the mouth, the result does not speak of clips."""
+    door(ScriptedCamera(live(["empty"] * 3, SECONDS), is_live=True))
+
+    outcome = invoke("record", tmp_path / "clips", *FLAGS, "--step", "hand", "--yes")
+
+    assert (outcome.code, outcome.out) == (0, "")
+    assert outcome.err.splitlines()[-2:] == ["hand is left out.", "No clip is kept."]
+
+
 def test_without_a_yes_nothing_happens(
     invoke: Invoke, door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

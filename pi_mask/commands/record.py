@@ -67,7 +67,10 @@ def record(folder: Path, given: Given, door: DoorOptions, names: tuple[str, ...]
         return
     with ending_on_signals(), _private():
         prepare_folder(folder, chosen)
-        _record(folder, settings, chosen, door.pace)
+        is_any_kept = _record(folder, settings, chosen, door.pace)
+    if not is_any_kept:
+        tell("No clip is kept.")
+        return
     say(printable(f"{folder} holds the clips. Next: pi-mask calibrate --from {shlex.quote(str(folder))}"))
 
 
@@ -104,7 +107,8 @@ def _is_agreed() -> bool:
     return click.confirm("Store these pictures?", err=True)
 
 
-def _record(folder: Path, settings: Settings, chosen: Sequence[Step], pace: Pace) -> None:
+def _record(folder: Path, settings: Settings, chosen: Sequence[Step], pace: Pace) -> bool:
+    """Record the steps; whether any clip is kept, for an optional step that is refused leaves none."""
     from pi_mask.calibrate.checks import Yardstick
     from pi_mask.calibrate.visit import Terms, visit
     from pi_mask.record import clip_path, publish
@@ -117,7 +121,7 @@ def _record(folder: Path, settings: Settings, chosen: Sequence[Step], pace: Pace
         door = AtDoor(camera, opened, lamps, pace)
 
         yardstick = Yardstick(settings.tracker, opened.thresholds)
-        visit(
+        accepted = visit(
             chosen,
             Terms(
                 watch=lambda step: _film(step, door, parts),
@@ -127,6 +131,7 @@ def _record(folder: Path, settings: Settings, chosen: Sequence[Step], pace: Pace
                 keep=lambda step: publish(clip_path(parts, step), clip_path(folder, step)),
             ),
         )
+    return bool(accepted)
 
 
 def _film(step: Step, door: AtDoor, parts: Path) -> Clip:
